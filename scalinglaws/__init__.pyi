@@ -1,0 +1,3 @@
+# The public names, each imported on first use (SPEC 1): this file is their one list.
+from . import schedules as schedules
+from .schedules import Schedule as Schedule

@@ -1,0 +1,1 @@
+"""The labelled result that every producer fills and every consumer reads."""

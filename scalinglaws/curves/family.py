@@ -1,0 +1,206 @@
+"""One measured run, and the family that labels many: build, take apart, select, join."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from scalinglaws.curves.schema import GROUPS, SCHEMA, STATUSES, VARIABLES, validate
+from scalinglaws.errors import InputError, require
+
+__all__ = ["Run", "from_runs", "iter_runs", "join", "select"]
+
+_PER_RUN = ("batch", "seq_len", "peak_lr", "seed", "width", "depth")
+_PER_OBS = ("tokens", "flops", "lr", "noise_trace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One measured loss curve with what is known about the run.
+
+    Parameters
+    ----------
+    name
+        Distinct within its family.
+    step
+        Updates done at each observation, strictly increasing integers, shape (n,).
+    loss
+        Held-out loss in nats per token, shape (n,).
+    params
+        Parameters by group; keys from `schema.GROUPS`. A bare total goes under "unspecified".
+    flops_per_token
+        Training FLOPs per token by group (forward and backward), if counted.
+    tokens, flops, lr, noise_trace
+        Per observation, shape (n,), where known.
+    batch, seq_len, peak_lr, seed, width, depth
+        Numbers, NaN where unknown.
+    schedule
+        Name of the schedule, or `json.dumps(schedule.to_dict())`.
+    status
+        "finished", "partial" or "diverged".
+    """
+
+    name: str
+    step: NDArray[np.int64]
+    loss: NDArray[np.float64]
+    params: Mapping[str, float]
+    flops_per_token: Mapping[str, float] = field(default_factory=dict)
+    tokens: NDArray[np.float64] | None = None
+    flops: NDArray[np.float64] | None = None
+    lr: NDArray[np.float64] | None = None
+    noise_trace: NDArray[np.float64] | None = None
+    batch: float = np.nan
+    seq_len: float = np.nan
+    peak_lr: float = np.nan
+    seed: float = np.nan
+    width: float = np.nan
+    depth: float = np.nan
+    schedule: str = ""
+    status: str = "finished"
+
+    def __post_init__(self) -> None:
+        require(
+            self.status in STATUSES,
+            f"run {self.name}: status",
+            self.status,
+            f"must be one of {', '.join(STATUSES)}",
+        )
+        step = np.asarray(self.step)
+        require(
+            step.ndim == 1 and step.size > 0,
+            f"run {self.name}: step",
+            step.shape,
+            "must hold one observation or more",
+        )
+        require(bool(np.all(np.diff(step) > 0)), f"run {self.name}: step", step, "must increase strictly")
+        for name in ("loss", *_PER_OBS):
+            values = getattr(self, name)
+            if values is not None:
+                shape = np.shape(values)
+                require(
+                    shape == step.shape,
+                    f"run {self.name}: {name}",
+                    shape,
+                    f"must have the shape of step, {step.shape}",
+                )
+        for name in ("params", "flops_per_token"):
+            unknown = set(getattr(self, name)) - set(GROUPS)
+            require(
+                not unknown,
+                f"run {self.name}: {name}",
+                sorted(unknown),
+                f"groups must be among {', '.join(GROUPS)}",
+            )
+
+
+def from_runs(runs: Iterable[Run], attrs: Mapping[Any, Any] | None = None) -> xr.Dataset:
+    """Label runs as one family (CF contiguous ragged arrays; variables of `schema.VARIABLES`).
+
+    Parameters
+    ----------
+    runs
+        The runs, in the order they will keep.
+    attrs
+        Provenance to store with the family; values that are not text or numbers are stored as JSON.
+
+    Examples
+    --------
+    >>> run = Run(name="a", step=np.array([1, 2]), loss=np.array([3.0, 2.5]), params={"unspecified": 1e6})
+    >>> ds = from_runs([run])
+    >>> dict(ds.sizes), float(ds.loss[1])
+    ({'run': 1, 'group': 6, 'obs': 2}, 2.5)
+    """
+    runs = list(runs)
+    if not runs:
+        raise InputError("runs: none given, and a family needs one or more")
+    ds = xr.Dataset(
+        coords={
+            "run": ("run", np.array([r.name for r in runs], dtype=object)),
+            "group": ("group", list(GROUPS)),
+        }
+    )
+    _put(ds, "row_size", [len(r.step) for r in runs], np.int64)
+    ds["row_size"].attrs["sample_dimension"] = "obs"
+    _put(ds, "params", [[float(r.params.get(g, 0.0)) for g in GROUPS] for r in runs])
+    if any(r.flops_per_token for r in runs):
+        rows = [
+            [float(r.flops_per_token.get(g, 0.0)) if r.flops_per_token else np.nan for g in GROUPS]
+            for r in runs
+        ]
+        _put(ds, "flops_per_token", rows)
+    for name in _PER_RUN:
+        _put(ds, name, [float(getattr(r, name)) for r in runs])
+    for name in ("schedule", "status"):
+        _put(ds, name, [getattr(r, name) for r in runs], object)
+    _put(ds, "step", np.concatenate([r.step for r in runs]), np.int64)
+    _put(ds, "loss", np.concatenate([r.loss for r in runs]))
+    for name in _PER_OBS:
+        columns = [getattr(r, name) for r in runs]
+        if any(c is not None for c in columns):
+            filled = [
+                np.full(len(r.step), np.nan) if c is None else c for r, c in zip(runs, columns, strict=True)
+            ]
+            _put(ds, name, np.concatenate(filled))
+    plain = {k: v if isinstance(v, str | int | float) else json.dumps(v) for k, v in (attrs or {}).items()}
+    ds.attrs = {"Conventions": "CF-1.11", "featureType": "trajectory", "schema": SCHEMA, **plain}
+    return validate(ds)
+
+
+def _put(ds: xr.Dataset, name: str, values: Any, dtype: Any = np.float64) -> None:
+    spec = VARIABLES[name]
+    attrs = {"long_name": spec.long_name} | ({"units": spec.units} if spec.units else {})
+    ds[name] = xr.Variable(spec.dims, np.asarray(values, dtype=dtype), attrs)
+
+
+def iter_runs(ds: xr.Dataset) -> Iterator[Run]:
+    """Take a family apart into its runs, in order.
+
+    Examples
+    --------
+    >>> run = Run(name="a", step=np.array([1, 2]), loss=np.array([3.0, 2.5]), params={"unspecified": 1e6})
+    >>> [r.name for r in iter_runs(from_runs([run]))]
+    ['a']
+    """
+    ends = np.cumsum(ds["row_size"].values)
+    for i, name in enumerate(ds["run"].values):
+        part = slice(int(ends[i] - ds["row_size"].values[i]), int(ends[i]))
+        fields: dict[str, Any] = {
+            **{k: ds[k].values[part] for k in ("step", "loss", *_PER_OBS) if k in ds},
+            **{k: float(ds[k].values[i]) for k in _PER_RUN if k in ds},
+            **{k: str(ds[k].values[i]) for k in ("schedule", "status") if k in ds},
+            **{k: _groups(ds[k].values[i]) for k in ("params", "flops_per_token") if k in ds},
+        }
+        yield Run(name=str(name), **fields)
+
+
+def _groups(row: NDArray[np.float64]) -> dict[str, float]:
+    return {g: float(v) for g, v in zip(GROUPS, row, strict=True) if np.isfinite(v) and v != 0}
+
+
+def select(ds: xr.Dataset, keep: Iterable[str]) -> xr.Dataset:
+    """The named runs of a family, as a family, in the family's order; an unknown name is an `InputError`."""
+    wanted = set(keep)
+    unknown = wanted - set(ds["run"].values.tolist())
+    require(
+        not unknown,
+        "runs",
+        sorted(unknown),
+        f"not in the family, which holds {', '.join(map(str, ds['run'].values))}",
+    )
+    return from_runs((r for r in iter_runs(ds) if r.name in wanted), ds.attrs)
+
+
+def join(families: Iterable[xr.Dataset]) -> xr.Dataset:
+    """Several families as one; a run name that occurs twice is an `InputError`."""
+    families = list(families)
+    runs = [r for ds in families for r in iter_runs(ds)]
+    names = [r.name for r in runs]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    require(not twice, "runs", twice, "occur in more than one of the families")
+    return from_runs(runs, families[0].attrs if families else None)

@@ -1,0 +1,1 @@
+"""Readers of measured runs: one file each, registered by name."""

@@ -1,0 +1,1 @@
+"""Pictures: `ax=` in, artists out."""

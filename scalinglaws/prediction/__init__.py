@@ -1,0 +1,1 @@
+"""Compute-optimal sizes and held-out validation, each with an interval."""

@@ -1,0 +1,1 @@
+"""Decoder-only transformers trained in torch: real loss curves with everything recorded."""

@@ -1,0 +1,1 @@
+"""Independent slow oracles: plain loops and definitions, importing nothing from the package."""
