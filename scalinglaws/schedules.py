@@ -125,7 +125,7 @@ class Schedule:
             require(self.steps > self.warmup, "steps", self.steps, f"must exceed warmup = {self.warmup}")
 
     def __call__(self, step: ArrayLike) -> NDArray[np.float64]:
-        """Rate of the update from `step` to `step + 1`, shaped like `step`; past the end it keeps its last."""
+        """Rate of the update from `step` to `step + 1`, shaped like `step`; past the end it stays."""
         t = np.asarray(step, dtype=np.float64)
         span = np.inf if self.steps is None else self.steps - self.warmup
         x = np.clip((t - self.warmup) / span, 0.0, 1.0)

@@ -184,7 +184,7 @@ def _groups(row: NDArray[np.float64]) -> dict[str, float]:
 
 
 def select(ds: xr.Dataset, keep: Iterable[str]) -> xr.Dataset:
-    """The named runs of a family, as a family, in the family's order; an unknown name is an `InputError`."""
+    """Return the named runs of a family, in its order; an unknown name is an `InputError`."""
     wanted = set(keep)
     unknown = wanted - set(ds["run"].values.tolist())
     require(
@@ -197,7 +197,7 @@ def select(ds: xr.Dataset, keep: Iterable[str]) -> xr.Dataset:
 
 
 def join(families: Iterable[xr.Dataset]) -> xr.Dataset:
-    """Several families as one; a run name that occurs twice is an `InputError`."""
+    """Join several families into one; a run name that occurs twice is an `InputError`."""
     families = list(families)
     runs = [r for ds in families for r in iter_runs(ds)]
     names = [r.name for r in runs]
