@@ -1,1 +1,5 @@
-"""Pictures: `ax=` in, artists out."""
+"""Pictures: `ax=` in, artists out; nothing here shows, saves or changes global settings."""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

@@ -1,0 +1,9 @@
+from .curves import compute_curves as compute_curves
+from .fits import data_term as data_term
+from .fits import residuals as residuals
+from .fits import size_term as size_term
+from .heldout import held_out as held_out
+from .isoflop import isoflop as isoflop
+from .style import data_uri as data_uri
+from .style import human as human
+from .style import styled as styled

@@ -1,0 +1,68 @@
+"""The isoFLOP picture: loss along model size at fixed compute, and where the fitted law puts the optimum."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.container import ErrorbarContainer
+from matplotlib.lines import Line2D
+from numpy.typing import ArrayLike
+
+from scalinglaws.fitting import Fit
+from scalinglaws.plotting.style import PREDICTED, axes_of, human, size_colors
+
+__all__ = ["IsoflopArtists", "isoflop"]
+
+
+class IsoflopArtists(NamedTuple):
+    """What `isoflop` drew."""
+
+    curves: list[Line2D]
+    points: PathCollection
+    optima: ErrorbarContainer
+
+
+def isoflop(fit: Fit, flops: ArrayLike, *, level: float = 0.9, ax: Axes | None = None) -> IsoflopArtists:
+    """Draw the fitted loss along N at each budget (D = C/6N), its minimum with the interval of N*, and the runs.
+
+    Parameters
+    ----------
+    fit
+        With a bootstrap attached the minima carry horizontal intervals.
+    flops
+        Budgets in FLOP, shape (k,); curves and runs share one colour scale of compute.
+    level
+        Level of the intervals.
+    """
+    ax = axes_of(ax)
+    budgets = np.sort(np.atleast_1d(np.asarray(flops, dtype=np.float64)))
+    best = fit.optimal(budgets, level=level)
+    colors = size_colors(np.concatenate([budgets, fit.table.flops]))
+    low = min(fit.table.params.min(), best["params"].values.min()) / 3
+    grid = np.geomspace(low, 3 * max(fit.table.params.max(), best["params"].values.max()), 200)
+    curves = []
+    for c in budgets:
+        curves += ax.plot(grid, fit.predict(grid, c / (6 * grid)), color=colors.to_rgba(c), label=f"{human(c)} FLOP")
+    points = ax.scatter(fit.table.params, fit.table.loss, c=colors.to_rgba(fit.table.flops), s=16, alpha=0.75, zorder=3)
+    spread = None
+    if "params_low" in best:
+        spread = np.abs(np.stack([best["params"] - best["params_low"], best["params_high"] - best["params"]]))
+    optima = ax.errorbar(
+        best["params"],
+        best["loss"],
+        xerr=spread,
+        fmt="D",
+        color=PREDICTED,
+        capsize=3,
+        zorder=4,
+        label="predicted optimum",
+    )
+    top = max(float(fit.table.loss.max()), float(best["loss"].max()))
+    bottom = min(float(fit.table.loss.min()), float(best["loss"].min()))
+    pad = 0.06 * (top - bottom)
+    ax.set(xscale="log", xlabel="parameters N", ylabel="final loss (nats/token)", ylim=(bottom - pad, top + pad))
+    ax.legend(loc="upper right")
+    return IsoflopArtists(curves, points, optima)

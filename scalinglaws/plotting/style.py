@@ -1,0 +1,79 @@
+"""What all figures share: the style sheet, figures without global state, colours by size, readable numbers."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+__all__ = ["MEASURED", "PREDICTED", "axes_of", "data_uri", "human", "size_colors", "styled"]
+
+STYLE = Path(__file__).with_name("scalinglaws.mplstyle")
+MEASURED, PREDICTED = "#1a1a1a", "#c2410c"
+"""Ink for what was measured and for what a law says; both survive greyscale and colour blindness."""
+
+_SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Apply the package's style inside the block, and only there."""
+    with mpl.rc_context(fname=STYLE):
+        yield
+
+
+def axes_of(ax: Axes | None) -> Axes:
+    """Return `ax`, or the current axes of pyplot when none is given."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.gca()
+
+
+def size_colors(values: ArrayLike) -> ScalarMappable:
+    """Map positive values to colours on a log scale; also what a colour bar needs."""
+    finite = np.asarray(values, dtype=np.float64)
+    low, high = float(finite.min()), float(finite.max())
+    norm = LogNorm(low / 1.05, max(high, low * 1.1) * 1.4)  # the last colours of viridis vanish on white
+    return ScalarMappable(norm, mpl.colormaps["viridis"])
+
+
+def human(value: float) -> str:
+    """Write a count as people say it.
+
+    Examples
+    --------
+    >>> [human(v) for v in (950, 12_345, 3.4e6, 7.0e10, 1.5e12, 2.5e18)]
+    ['950', '12.3k', '3.40M', '70.0B', '1.50T', '2.50e18']
+    """
+    if not np.isfinite(value) or abs(value) >= 1e15 or 0 < abs(value) < 1:
+        mantissa, _, power = f"{value:.2e}".partition("e")
+        return f"{mantissa}e{int(power)}" if power else mantissa
+    for scale, suffix in _SUFFIXES:
+        if abs(value) >= scale:
+            return f"{value / scale:.{_decimals(value / scale)}f}{suffix}"
+    return f"{value:.0f}"
+
+
+def _decimals(mantissa: float) -> int:
+    """Return the decimals that leave three significant digits."""
+    return 2 - min(2, int(np.log10(abs(mantissa))))
+
+
+def data_uri(figure: Figure, *, file_format: str = "svg") -> str:
+    """Draw a figure into a `data:` address, so that a page can carry it inside itself."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=file_format, metadata={"Date": None} if file_format == "svg" else None)
+    kind = "image/svg+xml" if file_format == "svg" else f"image/{file_format}"
+    return f"data:{kind};base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

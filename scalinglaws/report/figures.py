@@ -1,0 +1,93 @@
+"""The report's figures, each drawn into an address that the page carries inside itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+
+from scalinglaws.curves import iter_runs
+from scalinglaws.plotting import compute_curves, data_term, data_uri, held_out, isoflop, residuals, size_term, styled
+from scalinglaws.report.analysis import Analysis
+
+__all__ = ["Picture", "figures"]
+
+
+class Picture(NamedTuple):
+    """One figure of the page: its heading, its `data:` address and its caption."""
+
+    title: str
+    uri: str
+    caption: str
+
+
+def figures(a: Analysis) -> list[Picture]:
+    """Draw every figure the analysis has the data for."""
+    drawn = [_curves, _held_out, _terms, _isoflop] if a.curves is not None else [_held_out, _terms, _isoflop]
+    with styled():
+        return [draw(a) for draw in drawn]
+
+
+def _picture(title: str, caption: str, draw: Callable[[Figure], object], size: tuple[float, float]) -> Picture:
+    figure = Figure(figsize=size)
+    draw(figure)
+    return Picture(title, data_uri(figure), caption)
+
+
+def _curves(a: Analysis) -> Picture:
+    def draw(figure: Figure) -> None:
+        assert a.curves is not None
+        compute_curves(a.curves, params=a.params_convention, flops=a.flops_convention, ax=figure.subplots())
+
+    caption = (
+        "Held-out loss of every run against the compute it has spent; dots mark the ends. The dashed line is the best "
+        "loss any run reached within a budget. Points inside a run are measured before its learning rate has decayed, "
+        "so only the dots enter the fit."
+    )
+    return _picture("Loss curves over compute", caption, draw, (8.4, 4.4))
+
+
+def _held_out(a: Analysis) -> Picture:
+    t = a.held_out
+    curve = None
+    if a.curves is not None:
+        curve = next(r for r in iter_runs(a.curves) if r.name == t.names[0])
+    caption = (
+        f"Run {t.names[0]} was kept from the fit. The diamond is the final loss the law predicts for it from the other "
+        f"{t.fit.table.loss.size} runs, with its {100 * t.level:.0f} % prediction interval."
+    )
+
+    def draw(figure: Figure) -> None:
+        held_out(t, curve=curve, ax=figure.subplots())
+
+    return _picture("The held-out run: predicted against measured", caption, draw, (8.4, 4.2))
+
+
+def _terms(a: Analysis) -> Picture:
+    hidden = 0
+
+    def draw(figure: Figure) -> None:
+        nonlocal hidden
+        axes = figure.subplots(1, 3)
+        hidden = size_term(a.fit, ax=axes[0]).hidden + data_term(a.fit, ax=axes[1]).hidden
+        residuals(a.fit, ax=axes[2])
+
+    picture = _picture("The fit: loss against size, against data, and what is left", "", draw, (11.5, 3.9))
+    omitted = f" {hidden} points below the fitted limit cannot be shown on a log axis." if hidden else ""
+    return picture._replace(
+        caption="Left and middle: the loss above its fitted limit with the other term taken out by the law (coloured by "
+        "the other quantity), and the law. Right: residuals; a trend here would mean the law is wrong." + omitted
+    )
+
+
+def _isoflop(a: Analysis) -> Picture:
+    caption = (
+        "Fitted loss along model size at fixed compute, C = 6 N D. Diamonds: the compute-optimal size with its "
+        f"{100 * a.level:.0f} % bootstrap interval. Dots: the measured runs, coloured by their own compute."
+    )
+
+    def draw(figure: Figure) -> None:
+        isoflop(a.fit, a.optimum["flops"].values, level=a.level, ax=figure.subplots())
+
+    return _picture("IsoFLOP curves and the compute-optimal size", caption, draw, (8.4, 4.4))

@@ -1,0 +1,199 @@
+"""The report as a page and as JSON: the same analysis twice, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from importlib.metadata import version
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from scalinglaws._files import write_text
+from scalinglaws.plotting.style import human
+from scalinglaws.report.analysis import Analysis, paragraph
+
+__all__ = ["as_json", "render", "write_report"]
+
+
+class Card(NamedTuple):
+    """One figure to see at a glance."""
+
+    label: str
+    value: str
+    detail: str
+
+
+class Grid(NamedTuple):
+    """One table of the page."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+    note: str
+
+
+def write_report(a: Analysis, path: str | os.PathLike[str], *, title: str = "Scaling report") -> None:
+    """Write the page to `path` and the numbers beside it as JSON, each atomically."""
+    write_text(path, render(a, title=title))
+    write_text(os.fspath(path).removesuffix(".html") + ".json", json.dumps(as_json(a), indent=2) + "\n")
+
+
+def render(a: Analysis, *, title: str = "Scaling report") -> str:
+    """Return the self-contained HTML page: no script, no address outside itself."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from scalinglaws.report.figures import figures
+
+    environment = Environment(
+        loader=PackageLoader("scalinglaws", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    return environment.get_template("page.html.j2").render(
+        title=title,
+        subtitle=f"{a.table.sizes['run']} runs, {a.fit.law} law, {a.fit.estimator} estimator, loss in nats per token",
+        paragraph=paragraph(a),
+        cards=_cards(a),
+        findings=a.findings,
+        notes=a.notes,
+        figures=figures(a),
+        tables=[_held_out(a), _parameters(a), _optimum(a), _runs(a)],
+        provenance=_provenance(a),
+    )
+
+
+def as_json(a: Analysis) -> dict[str, Any]:
+    """Return the analysis as plain values, ready for `json.dumps`."""
+    t = a.held_out
+    return {
+        "paragraph": paragraph(a),
+        "findings": [{"check": f.check, "ok": f.ok, "sentence": f.sentence} for f in a.findings],
+        "notes": a.notes,
+        "held_out": t.to_dict(),
+        "fit": a.fit.to_dict(),
+        "intervals": {k: list(a.fit.interval(k, level=a.level)) for k in a.fit.params},
+        "optimum": _columns(a.optimum),
+        "runs": _columns(a.table),
+        "conventions": {"params": a.params_convention, "flops": a.flops_convention, "level": a.level},
+        "version": version("scalinglaws"),
+    }
+
+
+def _columns(ds: xr.Dataset) -> dict[str, list[Any]]:
+    columns = {str(k): v.values.tolist() for k, v in ds.variables.items() if v.ndim == 1}
+    return {k: [None if isinstance(x, float) and not np.isfinite(x) else x for x in v] for k, v in columns.items()}
+
+
+def _cards(a: Analysis) -> list[Card]:
+    t, best = a.held_out, a.optimum.isel(flops=-1)
+    percent = f"{100 * a.level:.0f} %"
+    verdict = "inside the interval" if t.covered[0] else "outside the interval"
+    return [
+        Card(
+            "predicted, not looked at",
+            f"{t.predicted[0]:.4f}",
+            f"nats/token, {percent}: {t.low[0]:.4f} to {t.high[0]:.4f}",
+        ),
+        Card("measured", f"{t.measured[0]:.4f}", f"{100 * t.relative_error[0]:+.2f} %, {verdict}"),
+        Card(
+            f"optimal size at {human(float(best['flops']))} FLOP",
+            human(float(best["params"])),
+            f"{percent}: {human(float(best['params_low']))} to {human(float(best['params_high']))}",
+        ),
+        Card(
+            "tokens for it",
+            human(float(best["tokens"])),
+            f"{float(best['tokens_per_param']):.3g} per parameter, loss {float(best['loss']):.3f}",
+        ),
+    ]
+
+
+def _held_out(a: Analysis) -> Grid:
+    t = a.held_out
+    rows = [
+        [
+            t.names[i],
+            f"{t.predicted[i]:.4f}",
+            f"{t.low[i]:.4f} to {t.high[i]:.4f}",
+            f"{t.measured[i]:.4f}",
+            f"{100 * t.relative_error[i]:+.3f} %",
+            "yes" if t.covered[i] else "no",
+        ]
+        for i in range(t.measured.size)
+    ]
+    note = (
+        f"Fitted without these runs; the largest of them has {t.extrapolation:.2f} times the compute of the largest "
+        "fitted run. The interval covers parameter uncertainty and the scatter of one run."
+    )
+    header = ["run", "predicted", f"{100 * t.level:.0f} % interval", "measured", "measured over predicted", "covered"]
+    return Grid("Held-out runs", header, rows, note)
+
+
+def _parameters(a: Analysis) -> Grid:
+    errors = a.fit.standard_errors()
+    rows = []
+    for name, value in a.fit.params.items():
+        low, high = a.fit.interval(name, level=a.level)
+        rows.append([name, f"{value:.6g}", f"{errors[name]:.3g}", f"{low:.5g} to {high:.5g}"])
+    note = (
+        f"L = E + A/N^alpha + B/D^beta, natural log, {a.fit.estimator} estimator: objective {a.fit.objective:.8e} "
+        f"(sum over {a.fit.table.loss.size} runs), scaled gradient {a.fit.gradient_norm:.1e}, "
+        f"{a.fit.starts.agreeing} of {a.fit.starts.tried} starts agree, condition number {a.fit.condition:.0f}, "
+        f"{'converged' if a.fit.converged else 'NOT converged'}. Errors and intervals: bootstrap over runs."
+    )
+    return Grid(
+        "Fitted law (all runs)", ["parameter", "value", "standard error", f"{100 * a.level:.0f} % interval"], rows, note
+    )
+
+
+def _optimum(a: Analysis) -> Grid:
+    def span(row: xr.Dataset, name: str, form: str = "") -> str:
+        show = (lambda v: format(v, form)) if form else human
+        return f"{show(float(row[name]))} ({show(float(row[name + '_low']))} to {show(float(row[name + '_high']))})"
+
+    reach = a.optimum["flops"].values / float(a.table["flops"].max())
+    rows = []
+    for i, factor in enumerate(reach):
+        row = a.optimum.isel(flops=i)
+        names = [
+            span(row, "params"),
+            span(row, "tokens"),
+            span(row, "tokens_per_param", ".3g"),
+            span(row, "loss", ".4f"),
+        ]
+        rows.append([human(float(row["flops"])), f"{factor:.3g}", *names])
+    header = ["FLOP", "times largest run", "parameters", "tokens", "tokens/parameter", "loss"]
+    return Grid(
+        "Compute-optimal sizes", header, rows, "C = 6 N D. Intervals are of the fitted law, not of one future run."
+    )
+
+
+def _runs(a: Analysis) -> Grid:
+    fitted = a.fit.predict(a.table["params"].values, a.table["tokens"].values)
+    order = np.argsort(a.table["flops"].values)
+    rows = [
+        [
+            str(a.table["run"].values[i]),
+            human(float(a.table["params"][i])),
+            human(float(a.table["tokens"][i])),
+            human(float(a.table["flops"][i])),
+            f"{float(a.table['loss'][i]):.4f}",
+            f"{fitted[i]:.4f}",
+        ]
+        for i in order[-200:]
+    ]
+    note = "" if order.size <= 200 else f"The 200 largest of {order.size} runs; the JSON file has them all."
+    return Grid("Runs", ["run", "parameters", "tokens", "FLOP", "final loss", "fitted"], rows, note)
+
+
+def _provenance(a: Analysis) -> list[str]:
+    source = a.curves if a.curves is not None else a.table
+    kept = {
+        k: v for k, v in source.attrs.items() if k not in ("Conventions", "featureType", "schema", "notes", "ladder")
+    }
+    lines = [
+        f"N counts {a.params_convention.replace('_', '-')} parameters; C is {a.flops_convention}; D is training tokens.",
+        "Losses are natural-log cross-entropies on held-out text; every interval names its level.",
+        f"scalinglaws {version('scalinglaws')}, numpy {np.__version__}, xarray {xr.__version__}",
+    ]
+    return lines + [f"{key}: {value}" for key, value in kept.items()]
