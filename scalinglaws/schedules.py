@@ -110,19 +110,19 @@ class Schedule:
 
     def __post_init__(self) -> None:
         require(self.shape in _SHAPES, "schedule", self.shape, f"must be one of {', '.join(names())}")
-        require(np.isfinite(self.peak) and self.peak >= 0, "peak", self.peak, "must be a finite rate >= 0")
-        require(
-            self.warmup >= 0 and int(self.warmup) == self.warmup,
-            "warmup",
-            self.warmup,
-            "must be an integer >= 0",
-        )
-        require(0 <= self.floor <= 1, "floor", self.floor, "must lie between 0 and 1")
+        number = isinstance(self.peak, int | float) and np.isfinite(self.peak) and self.peak >= 0
+        require(bool(number), "peak", self.peak, "must be a finite rate >= 0")
+        require(_is_count(self.warmup), "warmup", self.warmup, "must be an integer >= 0")
+        require(isinstance(self.floor, int | float) and 0 <= self.floor <= 1, "floor", self.floor, "must lie in [0, 1]")
         if self.steps is None:
             require(self.shape == "constant", "steps", None, f"a {self.shape} schedule needs its length")
         else:
-            require(int(self.steps) == self.steps, "steps", self.steps, "must be an integer")
+            require(_is_count(self.steps), "steps", self.steps, "must be an integer")
             require(self.steps > self.warmup, "steps", self.steps, f"must exceed warmup = {self.warmup}")
+        try:
+            _SHAPES[self.shape](np.zeros(1), **json.loads(self.options))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"options = {self.options}: not what a {self.shape} schedule takes") from error
 
     def __call__(self, step: ArrayLike) -> NDArray[np.float64]:
         """Rate of the update from `step` to `step + 1`, shaped like `step`; past the end it stays."""
@@ -158,6 +158,10 @@ class Schedule:
             raise InputError(f"schedule = {values!r}: needs at least the keys shape and peak")
         options = {k: v for k, v in values.items() if k not in own}
         return cls(**own, options=json.dumps(options, sort_keys=True))
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0
 
 
 def constant(peak: float, steps: int | None = None, *, warmup: int = 0) -> Schedule:
