@@ -161,7 +161,7 @@ class Schedule:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 0)
 
 
 def constant(peak: float, steps: int | None = None, *, warmup: int = 0) -> Schedule:
