@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from scalinglaws.fitting import Fit
+    from scalinglaws.training import Ladder
 
 __all__ = ["app", "main"]
 
@@ -43,6 +44,7 @@ Bootstrap = Annotated[int, typer.Option(help="Bootstrap refits behind the interv
 Drop = Annotated[int, typer.Option(help="Leave out this many runs of the highest loss.")]
 Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
 Workers = Annotated[int, typer.Option(help="Runs trained at once; 0 for one per core.")]
+Kind = Annotated[str, typer.Option("--as", help="What DATA holds: curves, table, or auto to find out.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
@@ -59,7 +61,9 @@ def train(
     Example:
       scalinglaws train ladder.toml --out runs
     """
-    family = _train(ladder, out, workers)
+    from scalinglaws.training import Ladder
+
+    family = _train(Ladder.coerce(ladder), out, workers)
     if as_json:
         say_json({"family": os.fspath(out / "family.nc"), "runs": [str(r) for r in family["run"].values]})
         return
@@ -78,6 +82,7 @@ def fit(
     level: Level = 0.9,
     seed: Seed = 0,
     column: Columns = None,
+    kind: Kind = "auto",
     as_json: Json = False,
 ) -> None:
     """Fit a scaling law to the final losses and say how well it is determined.
@@ -86,7 +91,7 @@ def fit(
     Example:
       scalinglaws fit runs.csv --estimator huber --drop-highest 1
     """
-    fitted = _fit(_table(data, params, column, drop_highest), law, estimator, bootstrap, seed)
+    fitted = _fit(_table(data, kind, column, params, drop_highest), law, estimator, bootstrap, seed)
     if as_json:
         intervals = {k: list(fitted.interval(k, level=level)) for k in fitted.params}
         say_json({**fitted.to_dict(), "intervals": intervals, "level": level})
@@ -106,6 +111,7 @@ def optimal(
     level: Level = 0.9,
     seed: Seed = 0,
     column: Columns = None,
+    kind: Kind = "auto",
     as_json: Json = False,
 ) -> None:
     """Say which model size, how many tokens and what loss a compute budget should buy.
@@ -117,8 +123,8 @@ def optimal(
     from scalinglaws.prediction import optimal as optimum
 
     require(bool(flops), "--flops", flops, "give one compute budget or more, for example --flops 1e21")
-    fitted = _fit(_table(data, params, column, drop_highest), law, estimator, bootstrap, seed)
-    best = optimum(fitted, flops, level=level)
+    fitted = _fit(_table(data, kind, column, params, drop_highest), law, estimator, bootstrap, seed)
+    best = optimum(fitted, flops or [], level=level)
     if as_json:
         say_json({"optimum": {str(k): v.values.tolist() for k, v in best.variables.items()}, "fit": fitted.to_dict()})
         return
@@ -141,6 +147,7 @@ def report(
     level: Level = 0.9,
     seed: Seed = 0,
     column: Columns = None,
+    kind: Kind = "auto",
     as_json: Json = False,
 ) -> None:
     """Write a page with the family's health, the fit, a blind test and the optimum.
@@ -149,7 +156,7 @@ def report(
     Example:
       scalinglaws report runs.csv --out report.html
     """
-    source = _read(data, column)
+    source = _read(data, kind, column)
     if drop_highest:
         source = _drop_highest(_points(source, params), drop_highest)
     options: dict[str, Any] = {"law": law, "estimator": estimator, "params": params, "level": level}
@@ -173,24 +180,27 @@ def demo(
     Example:
       scalinglaws demo --ladder ladder.toml --out demo
     """
-    from scalinglaws.training import DEMO_LADDER
+    from scalinglaws.training import Ladder, demo_ladder
 
-    family = _train(ladder or DEMO_LADDER, out / "runs", workers)
+    family = _train(Ladder.coerce(ladder) if ladder else demo_ladder(), out / "runs", workers)
     _report(family, out / "report.html", as_json, title="Scaling report of the demo ladder")
 
 
-def _train(ladder: Path, out: Path, workers: int) -> xr.Dataset:
-    from scalinglaws.training import Ladder, train_ladder
+def _train(ladder: Ladder, out: Path, workers: int) -> xr.Dataset:
+    from scalinglaws.curves import save_curves
+    from scalinglaws.training import train_ladder, worker_pool
 
-    with progress_bar() as show:
-        return train_ladder(Ladder.from_toml(ladder), out, workers=workers or os.cpu_count() or 1, report=show)
+    require(workers >= 0, "--workers", workers, "must be 0 (one per core) or more")
+    with progress_bar() as show, worker_pool(workers or None) as pool:
+        family = train_ladder(ladder, out, executor=pool, report=show)
+    save_curves(family, out / "family.nc")
+    return family
 
 
-def _read(path: Path, column: list[str] | None) -> xr.Dataset:
-    """Read a family of curves where the input has steps, else a table of end points."""
+def _read(path: Path, kind: str, column: list[str] | None) -> xr.Dataset:
     from scalinglaws.curves import read_any
 
-    return read_any(path, columns=_pairs(column))
+    return read_any(path, kind=kind, columns=_pairs(column))
 
 
 def _points(source: xr.Dataset, params: str) -> xr.Dataset:
@@ -199,8 +209,8 @@ def _points(source: xr.Dataset, params: str) -> xr.Dataset:
     return end_points(source, params=params) if "row_size" in source else source
 
 
-def _table(path: Path, params: str, column: list[str] | None, drop: int) -> xr.Dataset:
-    return _drop_highest(_points(_read(path, column), params), drop)
+def _table(path: Path, kind: str, column: list[str] | None, params: str, drop: int) -> xr.Dataset:
+    return _drop_highest(_points(_read(path, kind, column), params), drop)
 
 
 def _drop_highest(table: xr.Dataset, count: int) -> xr.Dataset:
@@ -240,16 +250,9 @@ def _say_ends(family: xr.Dataset) -> None:
     from scalinglaws.plotting.style import human
 
     table = end_points(family).sortby("flops")
-    rows = [
-        [
-            str(name),
-            human(float(r["params"])),
-            human(float(r["tokens"])),
-            human(float(r["flops"])),
-            f"{float(r['loss']):.4f}",
-        ]
-        for name, r in table.groupby("run", squeeze=False)
-    ]
+    columns = [[human(v) for v in table[name].values] for name in ("params", "tokens", "flops")]
+    losses = [f"{v:.4f}" for v in table["loss"].values]
+    rows = [list(row) for row in zip(map(str, table["run"].values), *columns, losses, strict=True)]
     say_table(["run", "parameters", "tokens", "FLOP", "final loss"], rows)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,8 @@ class Run:
     loss
         Held-out loss in nats per token, shape (n,).
     params
-        Parameters by group; keys from `schema.GROUPS`. A bare total goes under "unspecified".
+        Parameters by group; keys from `schema.GROUPS`. A bare total goes under "unspecified"; empty where
+        unknown (stored as NaN).
     flops_per_token
         Training FLOPs per token by group (forward and backward), if counted.
     tokens, flops, lr, noise_trace
@@ -78,7 +80,13 @@ class Run:
             step.shape,
             "must hold one observation or more",
         )
-        require(bool(np.all(np.diff(step) > 0)), f"run {self.name}: step", step, "must increase strictly")
+        back = np.flatnonzero(np.diff(step) <= 0)
+        require(
+            back.size == 0,
+            f"run {self.name}: step",
+            [int(s) for s in step[back[0] : back[0] + 2]] if back.size else None,
+            "must increase strictly",
+        )
         for name in ("loss", *_PER_OBS):
             values = getattr(self, name)
             if values is not None:
@@ -127,13 +135,9 @@ def from_runs(runs: Iterable[Run], attrs: Mapping[Any, Any] | None = None) -> xr
     )
     _put(ds, "row_size", [len(r.step) for r in runs], np.int64)
     ds["row_size"].attrs["sample_dimension"] = "obs"
-    _put(ds, "params", [[float(r.params.get(g, 0.0)) for g in GROUPS] for r in runs])
+    _put(ds, "params", [_row(r.params) for r in runs])
     if any(r.flops_per_token for r in runs):
-        rows = [
-            [float(r.flops_per_token.get(g, 0.0)) if r.flops_per_token else np.nan for g in GROUPS]
-            for r in runs
-        ]
-        _put(ds, "flops_per_token", rows)
+        _put(ds, "flops_per_token", [_row(r.flops_per_token) for r in runs])
     for name in _PER_RUN:
         _put(ds, name, [float(getattr(r, name)) for r in runs])
     for name in ("schedule", "status"):
@@ -143,13 +147,22 @@ def from_runs(runs: Iterable[Run], attrs: Mapping[Any, Any] | None = None) -> xr
     for name in _PER_OBS:
         columns = [getattr(r, name) for r in runs]
         if any(c is not None for c in columns):
-            filled = [
-                np.full(len(r.step), np.nan) if c is None else c for r, c in zip(runs, columns, strict=True)
-            ]
+            filled = [np.full(len(r.step), np.nan) if c is None else c for r, c in zip(runs, columns, strict=True)]
             _put(ds, name, np.concatenate(filled))
     plain = {k: v if isinstance(v, str | int | float) else json.dumps(v) for k, v in (attrs or {}).items()}
-    ds.attrs = {"Conventions": "CF-1.11", "featureType": "trajectory", "schema": SCHEMA, **plain}
+    ds.attrs = {
+        "Conventions": "CF-1.11",
+        "featureType": "trajectory",
+        "schema": SCHEMA,
+        "version": version("scalinglaws"),
+        **plain,
+    }
     return validate(ds)
+
+
+def _row(by_group: Mapping[str, float]) -> list[float]:
+    """Values over `GROUPS`: a group not named holds none, a mapping without any group is unknown."""
+    return [float(by_group.get(g, 0.0)) if by_group else np.nan for g in GROUPS]
 
 
 def _put(ds: xr.Dataset, name: str, values: Any, dtype: Any = np.float64) -> None:

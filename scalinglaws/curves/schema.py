@@ -89,9 +89,7 @@ def validate(ds: xr.Dataset) -> xr.Dataset:
     for name, spec in VARIABLES.items():
         if name not in ds:
             if spec.required:
-                raise InputError(
-                    f"dataset: the variable {name} over {spec.dims} is missing; is this a family of runs?"
-                )
+                raise InputError(f"dataset: the variable {name} over {spec.dims} is missing; is this a family of runs?")
         elif ds[name].dims != spec.dims:
             raise InputError(f"dataset: {name} has dimensions {ds[name].dims}: must be {spec.dims}")
     if "run" not in ds.coords or len(set(ds["run"].values.tolist())) != ds.sizes["run"]:

@@ -2,6 +2,7 @@ from .curves import compute_curves as compute_curves
 from .fits import data_term as data_term
 from .fits import residuals as residuals
 from .fits import size_term as size_term
+from .heldout import agreement as agreement
 from .heldout import held_out as held_out
 from .isoflop import isoflop as isoflop
 from .style import data_uri as data_uri

@@ -72,9 +72,9 @@ def compute_curves(
         Counting conventions of `scalinglaws.curves.schema`.
     """
     ax = axes_of(ax)
-    size = params_by(ds, params)
+    size = params_by(ds, params).values
     colors = size_colors(size)
-    spent = np.split(flops_by(ds, flops, params=params), np.cumsum(ds["row_size"].values)[:-1])
+    spent = np.split(flops_by(ds, flops, params=params).values, np.cumsum(ds["row_size"].values)[:-1])
     curves, ends, drawn = [], [], []
     for run, c, n in zip(iter_runs(ds), spent, size, strict=True):
         seen = c > 0  # a log axis has no place for the loss before training

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -39,10 +39,10 @@ def isoflop(fit: Fit, flops: ArrayLike, *, level: float = 0.9, ax: Axes | None =
     """
     ax = axes_of(ax)
     budgets = np.sort(np.atleast_1d(np.asarray(flops, dtype=np.float64)))
-    best = fit.optimal(budgets, level=level)
+    best = {str(name): column.values for name, column in fit.optimal(budgets, level=level).items()}
     colors = size_colors(np.concatenate([budgets, fit.table.flops]))
-    low = min(fit.table.params.min(), best["params"].values.min()) / 3
-    grid = np.geomspace(low, 3 * max(fit.table.params.max(), best["params"].values.max()), 200)
+    sizes = np.concatenate([fit.table.params, best["params"]])
+    grid = np.geomspace(sizes.min() / 3, sizes.max() * 3, 200)
     curves = []
     for c in budgets:
         curves += ax.plot(grid, fit.predict(grid, c / (6 * grid)), color=colors.to_rgba(c), label=f"{human(c)} FLOP")
@@ -50,19 +50,11 @@ def isoflop(fit: Fit, flops: ArrayLike, *, level: float = 0.9, ax: Axes | None =
     spread = None
     if "params_low" in best:
         spread = np.abs(np.stack([best["params"] - best["params_low"], best["params_high"] - best["params"]]))
-    optima = ax.errorbar(
-        best["params"],
-        best["loss"],
-        xerr=spread,
-        fmt="D",
-        color=PREDICTED,
-        capsize=3,
-        zorder=4,
-        label="predicted optimum",
-    )
-    top = max(float(fit.table.loss.max()), float(best["loss"].max()))
-    bottom = min(float(fit.table.loss.min()), float(best["loss"].min()))
-    pad = 0.06 * (top - bottom)
-    ax.set(xscale="log", xlabel="parameters N", ylabel="final loss (nats/token)", ylim=(bottom - pad, top + pad))
+    style: dict[str, Any] = {"fmt": "D", "color": PREDICTED, "capsize": 3, "zorder": 4, "label": "predicted optimum"}
+    optima = ax.errorbar(best["params"], best["loss"], xerr=spread, **style)
+    losses = np.concatenate([fit.table.loss, best["loss"]])
+    pad = 0.06 * np.ptp(losses)
+    limits = (losses.min() - pad, losses.max() + pad)
+    ax.set(xscale="log", xlabel="parameters N", ylabel="final loss (nats/token)", ylim=limits)
     ax.legend(loc="upper right")
     return IsoflopArtists(curves, points, optima)

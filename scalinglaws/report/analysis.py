@@ -140,8 +140,8 @@ def _test_sentence(a: Analysis) -> str:
         )
     verdict = "inside" if inside else "outside"
     return (
-        f"Fitted without the run {t.names[0]} ({t.extrapolation:.1f} times the compute of the largest fitted run), "
-        f"the {a.fit.law} law predicts its final loss as {t.predicted[0]:.4f} nats/token "
+        f"Fitted without the run {t.names[0]}, which took {t.extrapolation:.1f} times the compute of the largest fitted "
+        f"run, the {a.fit.law.name} law predicts its final loss as {t.predicted[0]:.4f} nats/token "
         f"({100 * a.level:.0f} % interval {t.low[0]:.4f} to {t.high[0]:.4f}); measured was {t.measured[0]:.4f}, "
         f"{verdict} the interval and {100 * t.relative_error[0]:+.2f} % from the prediction."
     )
@@ -151,8 +151,8 @@ def _optimum_sentence(a: Analysis) -> str:
     best = a.optimum.isel(flops=-1)
     low, high = float(best["params_low"]), float(best["params_high"])
     return (
-        f"With {human(float(best['flops']))} FLOP the compute-optimal model has {human(float(best['params']))} parameters "
-        f"({human(low)} to {human(high)}) and sees {human(float(best['tokens']))} tokens, "
+        f"With {human(float(best['flops']))} FLOP the compute-optimal model has {human(float(best['params']))} "
+        f"parameters ({human(low)} to {human(high)}) and sees {human(float(best['tokens']))} tokens, "
         f"{float(best['tokens_per_param']):.3g} per parameter, for a loss of {float(best['loss']):.3f} "
         f"({float(best['loss_low']):.3f} to {float(best['loss_high']):.3f}) nats/token."
     )

@@ -8,7 +8,17 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 
 from scalinglaws.curves import iter_runs
-from scalinglaws.plotting import compute_curves, data_term, data_uri, held_out, isoflop, residuals, size_term, styled
+from scalinglaws.plotting import (
+    agreement,
+    compute_curves,
+    data_term,
+    data_uri,
+    held_out,
+    isoflop,
+    residuals,
+    size_term,
+    styled,
+)
 from scalinglaws.report.analysis import Analysis
 
 __all__ = ["Picture", "figures"]
@@ -53,15 +63,21 @@ def _held_out(a: Analysis) -> Picture:
     curve = None
     if a.curves is not None:
         curve = next(r for r in iter_runs(a.curves) if r.name == t.names[0])
+    kept = ", ".join(t.names[:3]) + (f" and {len(t.names) - 3} more" if len(t.names) > 3 else "")
     caption = (
-        f"Run {t.names[0]} was kept from the fit. The diamond is the final loss the law predicts for it from the other "
-        f"{t.fit.table.loss.size} runs, with its {100 * t.level:.0f} % prediction interval."
+        f"Kept from the fit: {kept}. The diamond is the final loss that the law predicts from the "
+        f"other {t.fit.table.rows} runs, with its {100 * t.level:.0f} % prediction interval."
     )
 
     def draw(figure: Figure) -> None:
-        held_out(t, curve=curve, ax=figure.subplots())
+        if curve is None or curve.tokens is None:
+            agreement(t, ax=figure.subplots())
+            return
+        left, right = figure.subplots(1, 2)
+        held_out(t, curve, ax=left)
+        agreement(t, ax=right)
 
-    return _picture("The held-out run: predicted against measured", caption, draw, (8.4, 4.2))
+    return _picture("The held-out run: predicted against measured", caption, draw, (9.6, 4.2))
 
 
 def _terms(a: Analysis) -> Picture:
@@ -73,11 +89,11 @@ def _terms(a: Analysis) -> Picture:
         hidden = size_term(a.fit, ax=axes[0]).hidden + data_term(a.fit, ax=axes[1]).hidden
         residuals(a.fit, ax=axes[2])
 
-    picture = _picture("The fit: loss against size, against data, and what is left", "", draw, (11.5, 3.9))
+    picture = _picture("The fit: loss against size, against data, and what is left", "", draw, (10.4, 3.7))
     omitted = f" {hidden} points below the fitted limit cannot be shown on a log axis." if hidden else ""
     return picture._replace(
-        caption="Left and middle: the loss above its fitted limit with the other term taken out by the law (coloured by "
-        "the other quantity), and the law. Right: residuals; a trend here would mean the law is wrong." + omitted
+        caption="Left and middle: the loss above its fitted limit with the other term taken out by the law (coloured "
+        "by the other quantity), and the law. Right: residuals; a trend here would mean the law is wrong." + omitted
     )
 
 

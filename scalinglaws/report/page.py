@@ -51,7 +51,7 @@ def render(a: Analysis, *, title: str = "Scaling report") -> str:
     )
     return environment.get_template("page.html.j2").render(
         title=title,
-        subtitle=f"{a.table.sizes['run']} runs, {a.fit.law} law, {a.fit.estimator} estimator, loss in nats per token",
+        subtitle=f"{a.fit.table.rows} runs, {a.fit.law.name} law, {a.fit.estimator.name} estimator, nats per token",
         paragraph=paragraph(a),
         cards=_cards(a),
         findings=a.findings,
@@ -136,14 +136,19 @@ def _parameters(a: Analysis) -> Grid:
         low, high = a.fit.interval(name, level=a.level)
         rows.append([name, f"{value:.6g}", f"{errors[name]:.3g}", f"{low:.5g} to {high:.5g}"])
     note = (
-        f"L = E + A/N^alpha + B/D^beta, natural log, {a.fit.estimator} estimator: objective {a.fit.objective:.8e} "
+        f"{a.fit.law.formula}, {a.fit.estimator.name} estimator: objective {a.fit.objective:.8e} "
         f"(sum over {a.fit.table.loss.size} runs), scaled gradient {a.fit.gradient_norm:.1e}, "
         f"{a.fit.starts.agreeing} of {a.fit.starts.tried} starts agree, condition number {a.fit.condition:.0f}, "
-        f"{'converged' if a.fit.converged else 'NOT converged'}. Errors and intervals: bootstrap over runs."
+        f"{'converged' if a.fit.converged else 'NOT converged'}. Errors and intervals: {_resampling(a)}."
     )
     return Grid(
         "Fitted law (all runs)", ["parameter", "value", "standard error", f"{100 * a.level:.0f} % interval"], rows, note
     )
+
+
+def _resampling(a: Analysis) -> str:
+    draws = a.fit.draws
+    return "none" if draws is None else f"{draws.kind} bootstrap by {draws.by}, {draws.noise.size} refits"
 
 
 def _optimum(a: Analysis) -> Grid:
@@ -192,7 +197,7 @@ def _provenance(a: Analysis) -> list[str]:
         k: v for k, v in source.attrs.items() if k not in ("Conventions", "featureType", "schema", "notes", "ladder")
     }
     lines = [
-        f"N counts {a.params_convention.replace('_', '-')} parameters; C is {a.flops_convention}; D is training tokens.",
+        f"N counts {a.params_convention.replace('_', '-')} parameters, C is {a.flops_convention}, D is tokens seen.",
         "Losses are natural-log cross-entropies on held-out text; every interval names its level.",
         f"scalinglaws {version('scalinglaws')}, numpy {np.__version__}, xarray {xr.__version__}",
     ]

@@ -1,1 +1,15 @@
-"""Decoder-only transformers trained in torch: real loss curves with everything recorded."""
+"""Train small decoder-only transformers and label their loss curves; torch is imported on first use.
+
+Which name do I need?
+
+- One run: `train`, given a `TrainConfig`, a mapping, or the path of a TOML file.
+- A family of runs that resumes after any interruption: `Ladder` and `train_ladder`.
+- What a run will cost before it starts: `plan`.
+- How parameters and FLOPs are counted: `count_params` and `count_flops`.
+- What text a run reads: `load_corpus`.
+- What the runs of a trained family were: `configs_of`.
+"""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

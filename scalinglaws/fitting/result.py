@@ -1,0 +1,259 @@
+"""A fitted law: parameters, certificate, and what follows from them.
+
+Look at `warnings` first, at `interval` before quoting any number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from scalinglaws.fitting.bootstrap import Bootstrap, resample
+from scalinglaws.fitting.estimators import Estimator
+from scalinglaws.fitting.laws import MonomialLaw
+from scalinglaws.fitting.problem import Problem
+from scalinglaws.fitting.quantities import optimal_dataset, positive
+from scalinglaws.fitting.table import Table
+
+__all__ = ["Fit", "Starts"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starts:
+    """Where the starts of the search ended.
+
+    Parameters
+    ----------
+    tried
+        How many there were.
+    agreeing
+        How many ended within 1e-6 of the best objective, relatively.
+    best, worst
+        Smallest and largest objective.
+    """
+
+    tried: int
+    agreeing: int
+    best: float
+    worst: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fit:
+    """A fitted law with its certificate.
+
+    Parameters
+    ----------
+    law, estimator
+        What was fitted, and by which objective.
+    params
+        The law's parameters by name, full precision.
+    objective
+        Plain weighted sum of the named loss over the rows.
+    gradient_norm
+        Largest derivative of the log objective by a free parameter (log amplitudes at the geometric mean of the
+        table, exponents); the same whether the objective is a sum or a mean. For "l1" the relative excess of
+        the vertex multipliers.
+    converged
+        Whether the best start reached a minimum; see `polish.Polished`.
+    starts
+        Agreement of the starts.
+    condition
+        Condition number of the scaled Jacobian; see `diagnostics`.
+    at_bounds
+        Free parameters that ended on a bound.
+    warnings
+        Sentences; none for a healthy fit.
+    table
+        What was fitted.
+    fixed
+        Parameters that were held.
+    theta
+        The solution in the centred coordinates of `problem()`.
+    draws
+        The bootstrap that was attached by `bootstrap`, if any.
+    """
+
+    law: MonomialLaw
+    estimator: Estimator
+    params: Mapping[str, float]
+    objective: float
+    gradient_norm: float
+    converged: bool
+    starts: Starts
+    condition: float
+    at_bounds: tuple[str, ...]
+    warnings: tuple[str, ...]
+    table: Table
+    fixed: Mapping[str, float]
+    theta: Array
+    draws: Bootstrap | None = None
+
+    def problem(self) -> Problem:
+        """Return the arrays that were minimised."""
+        return Problem.build(self.law, self.estimator, self.table, self.fixed)
+
+    def predict(self, n: ArrayLike, d: ArrayLike) -> Array:
+        """Return the law's loss at N and D, which broadcast and may be infinite; nats per token if the table was.
+
+        Examples
+        --------
+        >>> from scalinglaws.fitting import fit
+        >>> n = np.repeat(np.geomspace(1e7, 1e9, 4), 3)
+        >>> d = n * np.tile([5.0, 20.0, 80.0], 4)
+        >>> fitted = fit({"params": n, "tokens": d, "loss": 1.8 + 480 / n**0.35 + 2100 / d**0.37})
+        >>> round(fitted.predict(1e9, 2e10).item(), 3)
+        2.464
+        """
+        return self.law.predict(self.params, positive("n", n, limit=True), positive("d", d, limit=True))
+
+    def residuals(self) -> Array:
+        """Return log predicted minus log measured loss of each row."""
+        predicted = self.predict(self.table.params, self.table.tokens)
+        return np.asarray(np.log(predicted) - np.log(self.table.loss))
+
+    def optimal(self, flops: ArrayLike, level: float = 0.9) -> xr.Dataset:
+        """Return the compute-optimal N, D, D/N and loss over budgets C = 6 N D.
+
+        Parameters
+        ----------
+        flops
+            One budget or several, in FLOP.
+        level
+            Nominal coverage of `*_low` and `*_high`, which are there once a bootstrap is attached.
+
+        Returns
+        -------
+            Over `flops`: params, tokens, tokens_per_param, loss; `extrapolation` is each budget over the largest
+            compute that was fitted.
+
+        Examples
+        --------
+        >>> from scalinglaws.fitting import fit
+        >>> n = np.repeat(np.geomspace(1e7, 1e9, 4), 3)
+        >>> d = n * np.tile([5.0, 20.0, 80.0], 4)
+        >>> fitted = fit({"params": n, "tokens": d, "loss": 1.8 + 480 / n**0.35 + 2100 / d**0.37})
+        >>> fitted.optimal([1e21, 1e22]).tokens_per_param.values.round(1)
+        array([19.3, 18.1])
+        """
+        ds = optimal_dataset(self.law, self.params, flops)
+        factor = ds["flops"].values / float(self.table.flops.max())
+        ds["extrapolation"] = ("flops", factor, {"units": "1", "long_name": "budget over the largest compute fitted"})
+        ds.attrs["estimator"] = self.estimator.name
+        return ds if self.draws is None else self.draws.add_intervals(ds, level)
+
+    def bootstrap(
+        self,
+        replicates: int = 2000,
+        *,
+        kind: str | None = None,
+        by: str = "run",
+        rng: np.random.Generator | np.random.SeedSequence | int | None = 0,
+    ) -> Fit:
+        """Return this fit with the refits of resampled tables attached as `draws`.
+
+        Parameters
+        ----------
+        replicates
+            How many refits.
+        kind
+            "pairs" resamples rows and assumes nothing about the noise; "residual" keeps the design and resamples
+            enlarged residuals, for a handful of runs. By default pairs from 50 rows on, and for clusters.
+        by
+            "run" resamples rows, "cluster" whole clusters of the table ("pairs" only).
+        rng
+            Seed or generator (SPEC 7).
+
+        Raises
+        ------
+        InputError
+            For an unknown kind, or when resampled pairs could not be fitted.
+
+        Notes
+        -----
+        The law is taken as true: no bootstrap knows how wrong it is outside the range of the table.
+        """
+        return replace(self, draws=resample(self, replicates, kind=kind, by=by, rng=rng))
+
+    @cached_property
+    def _default_draws(self) -> Bootstrap:
+        return resample(self)
+
+    def interval(self, name: str, level: float = 0.9, **at: ArrayLike) -> tuple[Any, Any]:
+        """Return the bootstrap percentile interval of a parameter or of a prediction.
+
+        Parameters
+        ----------
+        name
+            A parameter; "n_opt", "d_opt", "tokens_per_param" or "loss_opt" at the budget `flops`; "surface" (the
+            law's loss) or "loss" at `n`, `d`. "loss" is a prediction interval: the loss that one further run
+            will show, its own noise included.
+        level
+            Nominal coverage.
+        **at
+            `flops`, or `n` and `d`.
+
+        Returns
+        -------
+        low, high
+            Floats for numbers, else arrays of the shape given.
+
+        Notes
+        -----
+        Uses the attached bootstrap, else 2000 replicates of the default kind under seed 0. Simulated coverage of
+        the 90 % prediction interval, "residual" kind, ladders of 15 runs (5 sizes x 3 horizons, Gaussian noise of
+        0.3 % on the loss), one further run at 4 times the largest compute: 93.0 % for "huber" and 90.6 % for
+        "log-l2" (500 ladders each); 88.3 % for both under Student noise of 4 degrees of freedom (300 ladders).
+        In the same simulation the 90 % interval of N* at that compute covered 89.6 % to 93.0 %. The law itself was
+        right there: no interval knows how wrong it is outside the table.
+        """
+        return (self.draws or self._default_draws).interval(name, level, **at)
+
+    def standard_errors(self) -> dict[str, float]:
+        """Return the standard deviation of each parameter over the bootstrap; see `interval` for which."""
+        return (self.draws or self._default_draws).standard_errors()
+
+    def summary(self) -> str:
+        """Return the fit in a few lines for people."""
+        digits = ", ".join(f"{name} {value:.6g}" for name, value in self.params.items())
+        state = "converged" if self.converged else "not converged"
+        lines = [
+            f"{self.law.formula}, {self.estimator.name}, {self.table.rows} rows",
+            digits,
+            f"objective {self.objective:.9g} ({state}; gradient {self.gradient_norm:.1e}; "
+            f"{self.starts.agreeing} of {self.starts.tried} starts agree; condition {self.condition:.3g})",
+            *(f"warning: {sentence}" for sentence in self.warnings),
+        ]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Fit {self.summary()}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON; without the draws."""
+        delta = self.estimator.delta
+        return {
+            "law": self.law.name,
+            "formula": self.law.formula,
+            "estimator": self.estimator.name,
+            "delta": delta if np.isfinite(delta) and delta > 0 else None,
+            "params": dict(self.params),
+            "fixed": dict(self.fixed),
+            "objective": self.objective,
+            "gradient_norm": self.gradient_norm,
+            "converged": self.converged,
+            "starts": {name: getattr(self.starts, name) for name in Starts.__slots__},
+            "condition": self.condition if np.isfinite(self.condition) else None,
+            "at_bounds": list(self.at_bounds),
+            "warnings": list(self.warnings),
+            "rows": self.table.rows,
+            "table": self.table.to_dict(),
+        }

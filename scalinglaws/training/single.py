@@ -1,0 +1,144 @@
+"""Train one run and label its curve; with a folder, keep it there and resume from where it stopped."""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+
+from scalinglaws._progress import Progress, Report, silent
+from scalinglaws.curves import Run, from_runs, save_curves
+from scalinglaws.errors import InputError
+from scalinglaws.training.checkpoint import Checkpoint
+from scalinglaws.training.config import TrainConfig
+from scalinglaws.training.corpus import load_corpus
+from scalinglaws.training.loop import run_loop
+from scalinglaws.training.planning import Plan, plan
+from scalinglaws.training.provenance import describe, read_ended
+from scalinglaws.training.state import State
+
+__all__ = ["train"]
+
+
+def train(
+    config: TrainConfig | Mapping[str, Any] | str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    report: Report = silent,
+    checkpoint_every: float = 10.0,
+) -> xr.Dataset:
+    """Train one decoder-only transformer and return its curve as a family of one run.
+
+    Parameters
+    ----------
+    config
+        The run: a `TrainConfig`, a mapping of its fields, or the path of a TOML file of them.
+    out
+        Folder to keep it in: `<name>.nc` when it has ended, `<name>.ckpt` until then. A run that has ended is
+        read, not repeated; one that was interrupted goes on, bit for bit as if it had not been.
+    report
+        Told after every update how many FLOPs of how many are done, evaluations included.
+    checkpoint_every
+        Seconds between checkpoints.
+
+    Returns
+    -------
+    xr.Dataset
+        Held-out loss over steps, tokens and training FLOPs, labelled as in `scalinglaws.curves`; `status` is
+        "finished", or "diverged" when the loss stopped being finite, with the curve up to there.
+
+    Raises
+    ------
+    InputError
+        If the description is wrong, the corpus is too small, or `out` holds another run of the same name.
+
+    Examples
+    --------
+    >>> ds = train({"width": 16, "depth": 1, "tokens": 4096, "batch": 4, "eval_tokens": 1024})
+    >>> ds.status.values.tolist(), ds.step.values.tolist()
+    (['finished'], [0, 1, 2, 3, 4, 5, 6, 7, 8])
+    >>> bool(ds.loss[-1] < ds.loss[0])
+    True
+    """
+    config = TrainConfig.coerce(config)
+    corpus = load_corpus(config.corpus, config.token_dtype, config.vocab)
+    todo = plan(config, corpus)
+    folder = None if out is None else _folder(out)
+    checkpoint = Checkpoint(
+        None if folder is None else folder / f"{config.name}.ckpt",
+        identity=json.dumps([config.to_dict(), corpus.fingerprint], sort_keys=True),
+        every=checkpoint_every,
+    )
+    ds = None if folder is None else read_ended(config, corpus, folder)
+    if ds is None:
+        if folder is not None:
+            _remove_leftovers(folder, config.name)
+        with _threads(config.threads):
+            state = run_loop(config, corpus, todo, checkpoint, _teller(config.name, todo, report))
+        ds = from_runs([_label(config, todo, state)], describe([config], corpus))
+        if folder is not None:
+            save_curves(ds, folder / f"{config.name}.nc")
+    checkpoint.discard()  # last: until the curve is on disk, it is all there is
+    return ds
+
+
+def _folder(out: str | os.PathLike[str]) -> Path:
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"out = {str(out)!r}: cannot be made a folder ({error.strerror})") from error
+    return folder
+
+
+def _remove_leftovers(folder: Path, name: str) -> None:
+    """Remove the half-written files of a process that was killed; their names end in eight random letters."""
+    for suffix in ("ckpt", "nc"):
+        for path in folder.glob(f".{glob.escape(name)}.{suffix}.????????"):
+            path.unlink(missing_ok=True)
+
+
+def _teller(name: str, todo: Plan, report: Report) -> Callable[[float], None]:
+    total = todo.work(todo.steps)
+    return lambda done: report(Progress(label=name, item=1, items=1, done=done, total=total))
+
+
+@contextmanager
+def _threads(number: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _label(config: TrainConfig, todo: Plan, state: State) -> Run:
+    step = np.array([at for at, _ in state.curve], dtype=np.int64)
+    tokens = step.astype(np.float64) * (todo.tokens // todo.steps)
+    return Run(
+        name=config.name,
+        step=step,
+        loss=np.array([loss for _, loss in state.curve]),
+        params={group: float(count) for group, count in todo.params.items()},
+        flops_per_token=todo.flops_per_token,
+        tokens=tokens,
+        flops=tokens * sum(todo.flops_per_token.values()),
+        lr=todo.schedule(step),
+        batch=config.batch,
+        seq_len=config.seq_len,
+        peak_lr=config.peak_lr,
+        seed=config.seed,
+        width=config.width,
+        depth=config.depth,
+        schedule=json.dumps(todo.schedule.to_dict(), sort_keys=True),
+        status=state.status,
+    )

@@ -1,0 +1,110 @@
+"""The command line as a user meets it: examples in --help work, answers are right, mistakes are one sentence."""
+
+import json
+import shlex
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from scalinglaws.cli import app, main
+from tests.cases import LAW, TINY_LADDER, write_table
+
+COMMANDS = ("train", "fit", "optimal", "report", "demo")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    write_table(tmp_path / "runs.csv")
+    (tmp_path / "ladder.toml").write_text(TINY_LADDER)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def example(command):
+    lines = CliRunner().invoke(app, [command, "--help"]).stdout.splitlines()
+    found = [line.strip() for line in lines if line.strip().startswith("scalinglaws ")]
+    assert len(found) == 1
+    return shlex.split(found[0])[1:]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_in_the_help_runs(command, folder):
+    program = "from scalinglaws.cli import main; main()"
+    arguments = [sys.executable, "-c", program, *example(command)]
+    done = subprocess.run(arguments, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_fit_recovers_the_law_and_its_json_is_one_object(folder):
+    answer = json.loads(run("fit", "runs.csv", "--json", "--bootstrap", "100"))
+    assert answer["params"]["alpha"] == pytest.approx(LAW["alpha"], abs=0.05)
+    low, high = answer["intervals"]["alpha"]
+    assert low < LAW["alpha"] < high
+    assert answer["converged"]
+
+
+def test_optimal_prints_the_answer_first(folder):
+    first = run("optimal", "runs.csv", "--flops", "1e20", "--bootstrap", "100").splitlines()[0]
+    assert first.startswith("At 1.00e20 FLOP:")
+    answer = json.loads(run("optimal", "runs.csv", "--flops", "1e20", "--bootstrap", "100", "--json"))
+    best = answer["optimum"]
+    assert best["params_low"][0] < best["params"][0] < best["params_high"][0]
+    assert 6 * best["params"][0] * best["tokens"][0] == pytest.approx(1e20)
+
+
+def test_drop_highest_leaves_out_the_worst_runs(folder):
+    assert json.loads(run("fit", "runs.csv", "--json", "--bootstrap", "50", "--drop-highest", "2"))["rows"] == 13
+
+
+def test_train_resumes_to_the_same_family(folder):
+    run("train", "ladder.toml", "--out", "runs", "--workers", "1")
+    before = {p.name: p.stat().st_mtime_ns for p in (folder / "runs").glob("width*.nc")}
+    out = json.loads(run("train", "ladder.toml", "--out", "runs", "--workers", "1", "--json"))
+    assert len(out["runs"]) == len(before) == 9
+    assert {p.name: p.stat().st_mtime_ns for p in (folder / "runs").glob("width*.nc")} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fit", "absent.csv"], "absent.csv"),
+        (["fit", "runs.csv", "--estimator", "median"], "estimator = 'median'"),
+        (["fit", "runs.csv", "--law", "moore"], "law = 'moore'"),
+        (["fit", "runs.csv", "--column", "loss"], "--column"),
+        (["fit", "runs.csv", "--column", "loss=nothing"], "nothing"),
+        (["fit", "runs.csv", "--drop-highest", "99"], "--drop-highest = 99"),
+        (["fit", "runs.csv", "--level", "2"], "level"),
+        (["fit", "runs.csv", "--as", "poem"], "kind = 'poem'"),
+        (["optimal", "runs.csv"], "--flops"),
+        (["optimal", "runs.csv", "--flops", "-1"], "flops"),
+        (["report", "runs.csv", "--hold-out", "nobody"], "nobody"),
+        (["train", "absent.toml"], "absent.toml"),
+        (["train", "runs.csv"], "TOML"),
+        (["train", "ladder.toml", "--workers", "-1"], "--workers = -1"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_two(arguments, words, folder, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["scalinglaws", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    printed = capsys.readouterr()
+    assert stopped.value.code == 2
+    assert printed.out == ""
+    assert words in printed.err
+    assert len(printed.err.strip().splitlines()) == 1
+
+
+def test_an_unknown_option_is_exit_code_two(folder, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["scalinglaws", "fit", "runs.csv", "--sigma", "3"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2

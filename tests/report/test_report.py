@@ -1,0 +1,83 @@
+import json
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from scalinglaws.curves import end_points
+from scalinglaws.errors import InputError
+from scalinglaws.prediction import check_curves, check_table
+from scalinglaws.report import analyse, paragraph, write_report
+from tests.cases import family
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    return analyse(family(), flops=[1e19, 1e21], replicates=200)
+
+
+class Page(HTMLParser):
+    """Collects the tags, the text and the addresses of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.addresses, self.words = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href")]
+
+    def handle_data(self, data):
+        self.words += data
+
+
+def test_the_page_stands_alone_and_says_what_was_found(analysis, tmp_path):
+    write_report(analysis, tmp_path / "report.html", title="A <family> & its fit")
+    page = Page((tmp_path / "report.html").read_text())
+    assert page.tags.count("img") == 4
+    assert all(address.startswith("data:image/svg+xml") for address in page.addresses)
+    assert "script" not in page.tags
+    assert "A <family> & its fit" in page.words
+    assert paragraph(analysis) in page.words
+    numbers = json.loads((tmp_path / "report.json").read_text())
+    assert numbers["held_out"]["predicted"][0] == analysis.held_out.predicted[0]
+    assert numbers["fit"]["params"] == dict(analysis.fit.params)
+    assert len(numbers["runs"]["loss"]) == 15
+
+
+def test_the_paragraph_carries_the_analysis_numbers(analysis):
+    text = paragraph(analysis)
+    held = analysis.held_out
+    for value in (held.predicted[0], held.low[0], held.high[0], held.measured[0]):
+        assert f"{value:.4f}" in text
+    assert ("inside" if held.covered[0] else "outside") + " the interval" in text
+    assert held.names[0] in text
+
+
+def test_a_table_alone_makes_a_report_without_the_curves(analysis, tmp_path):
+    from_table = analyse(end_points(family()), flops=[1e19, 1e21], replicates=200)
+    assert from_table.curves is None
+    assert paragraph(from_table).split("checks")[0] != ""
+    assert from_table.fit.params == pytest.approx(dict(analysis.fit.params))
+    write_report(from_table, tmp_path / "report.html")
+    assert len(re.findall("<img", (tmp_path / "report.html").read_text())) == 3
+
+
+def test_health_names_the_run_that_breaks_the_order():
+    healthy = end_points(family())
+    assert all(f.ok for f in check_curves(family()) + check_table(healthy))
+    broken = healthy.copy(deep=True)
+    worst = int(np.argmin(broken["loss"].values))
+    broken["loss"][worst] = float(broken["loss"].max()) * 1.1
+    ordered = next(f for f in check_table(broken) if f.check == "ordered")
+    assert not ordered.ok
+    assert str(broken["run"].values[worst]) in ordered.sentence
+    narrow = healthy.isel(run=[0, 3, 6])
+    assert not next(f for f in check_table(narrow) if f.check == "diverse").ok
+
+
+def test_a_wrong_level_gets_a_sentence():
+    with pytest.raises(InputError, match=r"level = 1\.5"):
+        analyse(family(), level=1.5)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from scalinglaws.curves import load_curves
+from scalinglaws.errors import InputError
+from scalinglaws.training import plan, train
+
+
+class KilledError(Exception):
+    pass
+
+
+def _die_after(updates):
+    def report(progress):
+        nonlocal updates
+        updates -= 1
+        if updates == 0:
+            raise KilledError
+
+    return report
+
+
+@pytest.mark.parametrize("moments", [(1,), (2,), (13,), (24,), (25,), (5, 5, 5)], ids=str)
+def test_interrupted_run_goes_on_bit_for_bit(tiny, tmp_path, moments):
+    whole = train(tiny)
+    for updates in moments:
+        with pytest.raises(KilledError):
+            train(tiny, out=tmp_path, report=_die_after(updates), checkpoint_every=0.0)
+    assert (tmp_path / "tiny.ckpt").exists()
+    told = []
+    assert train(tiny, out=tmp_path, report=told.append, checkpoint_every=0.0).identical(whole)
+    first_step_again = told[0].done
+    assert first_step_again == plan(tiny).work(min(sum(moments) - len(moments) + 1, 24))  # nothing was done twice
+    assert not (tmp_path / "tiny.ckpt").exists()
+
+
+def test_run_killed_between_checkpoints(tiny, tmp_path):
+    with pytest.raises(KilledError):
+        train(tiny, out=tmp_path, report=_die_after(9), checkpoint_every=1e9)
+    assert train(tiny, out=tmp_path).identical(train(tiny))
+
+
+def test_process_killed_at_any_moment(tiny, tmp_path):
+    """SIGKILL leaves no half-written file, and the run goes on as if nothing had happened."""
+    config = replace(tiny, tokens=800 * 64, eval_linear=25)
+    code = (
+        "import sys, json; from scalinglaws.training import train; "
+        "train(json.loads(sys.argv[1]), out=sys.argv[2], checkpoint_every=0.02)"
+    )
+    (tmp_path / ".tiny.ckpt.k1ll3d_x").write_bytes(b"half a checkpoint")
+    for _ in range(2):
+        process = subprocess.Popen([sys.executable, "-c", code, json.dumps(config.to_dict()), str(tmp_path)])
+        stamp = _mtime(tmp_path / "tiny.ckpt")
+        while _mtime(tmp_path / "tiny.ckpt") == stamp and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(0.11)
+        assert process.poll() is None
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert not (tmp_path / "tiny.nc").exists()
+    assert train(config, out=tmp_path).identical(train(config))
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.nc"]
+    assert load_curves(tmp_path / "tiny.nc").status.values.tolist() == ["finished"]
+
+
+def _mtime(path):
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def test_checkpoint_of_another_run_is_refused(tiny, tmp_path):
+    with pytest.raises(KilledError):
+        train(tiny, out=tmp_path, report=_die_after(9), checkpoint_every=0.0)
+    with pytest.raises(InputError, match="belongs to another run"):
+        train(replace(tiny, seed=4), out=tmp_path)
+
+
+def test_damaged_checkpoint_gets_a_sentence(tiny, tmp_path):
+    with pytest.raises(KilledError):
+        train(tiny, out=tmp_path, report=_die_after(9), checkpoint_every=0.0)
+    content = (tmp_path / "tiny.ckpt").read_bytes()
+    for damaged in (content[: len(content) // 2], b"", b"text"):
+        (tmp_path / "tiny.ckpt").write_bytes(damaged)
+        with pytest.raises(InputError, match="not a readable checkpoint"):
+            train(tiny, out=tmp_path)
