@@ -5,7 +5,10 @@ from .curves import load_curves as load_curves
 from .curves import read_curves as read_curves
 from .curves import read_table as read_table
 from .curves import save_curves as save_curves
+from .fitting import Fit as Fit
+from .fitting import Table as Table
 from .fitting import fit as fit
+from .prediction import optimal as optimal
 from .prediction import predict_held_out as predict_held_out
 from .report import analyse as analyse
 from .report import write_report as write_report

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scalinglaws.cli.options import Flops, Input, Json, Options, Workers, takes_options
 from scalinglaws.cli.show import progress_bar, say, say_json, say_table
 from scalinglaws.errors import InputError, require
 
@@ -28,24 +29,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Input = Annotated[
-    Path, typer.Argument(help="Runs or a table of end points: .nc, .csv, .tsv, .parquet, .json, a folder.")
-]
-Columns = Annotated[
-    list[str] | None, typer.Option("--column", help="Name a column, e.g. --column loss=val_loss. Repeatable.")
-]
-Estimator = Annotated[str, typer.Option(help="huber, l1, log-l2 or l2.")]
-Law = Annotated[str, typer.Option(help="The law to fit.")]
-Params = Annotated[str, typer.Option(help="How N is counted: total, non_embedding or body.")]
-Flops = Annotated[list[float] | None, typer.Option(help="A compute budget in FLOP. Repeatable.")]
-Level = Annotated[float, typer.Option(help="Level of the intervals.")]
-Bootstrap = Annotated[int, typer.Option(help="Bootstrap refits behind the intervals.")]
-Drop = Annotated[int, typer.Option(help="Leave out this many runs of the highest loss.")]
-Seed = Annotated[int, typer.Option(help="Seed of the bootstrap.")]
-Workers = Annotated[int, typer.Option(help="Runs trained at once; 0 for one per core.")]
-Kind = Annotated[str, typer.Option("--as", help="What DATA holds: curves, table, or auto to find out.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
 @app.command()
@@ -72,18 +55,12 @@ def train(
 
 
 @app.command()
+@takes_options
 def fit(
     data: Input,
-    law: Law = "chinchilla",
-    estimator: Estimator = "huber",
-    params: Params = "total",
-    drop_highest: Drop = 0,
-    bootstrap: Bootstrap = 2000,
-    level: Level = 0.9,
-    seed: Seed = 0,
-    column: Columns = None,
-    kind: Kind = "auto",
     as_json: Json = False,
+    *,
+    options: Options,
 ) -> None:
     """Fit a scaling law to the final losses and say how well it is determined.
 
@@ -91,28 +68,22 @@ def fit(
     Example:
       scalinglaws fit runs.csv --estimator huber --drop-highest 1
     """
-    fitted = _fit(_table(data, kind, column, params, drop_highest), law, estimator, bootstrap, seed)
+    fitted = _fit(data, options)
     if as_json:
-        intervals = {k: list(fitted.interval(k, level=level)) for k in fitted.params}
-        say_json({**fitted.to_dict(), "intervals": intervals, "level": level})
+        intervals = {k: list(fitted.interval(k, options.level)) for k in fitted.params}
+        say_json({**fitted.to_dict(), "intervals": intervals, "level": options.level})
         return
-    _say_fit(fitted, level)
+    _say_fit(fitted, options.level)
 
 
 @app.command()
+@takes_options
 def optimal(
     data: Input,
     flops: Flops = None,
-    law: Law = "chinchilla",
-    estimator: Estimator = "huber",
-    params: Params = "total",
-    drop_highest: Drop = 0,
-    bootstrap: Bootstrap = 2000,
-    level: Level = 0.9,
-    seed: Seed = 0,
-    column: Columns = None,
-    kind: Kind = "auto",
     as_json: Json = False,
+    *,
+    options: Options,
 ) -> None:
     """Say which model size, how many tokens and what loss a compute budget should buy.
 
@@ -123,32 +94,26 @@ def optimal(
     from scalinglaws.prediction import optimal as optimum
 
     require(bool(flops), "--flops", flops, "give one compute budget or more, for example --flops 1e21")
-    fitted = _fit(_table(data, kind, column, params, drop_highest), law, estimator, bootstrap, seed)
-    best = optimum(fitted, flops or [], level=level)
+    fitted = _fit(data, options)
+    best = optimum(fitted, flops or [], level=options.level)
     if as_json:
         say_json({"optimum": {str(k): v.values.tolist() for k, v in best.variables.items()}, "fit": fitted.to_dict()})
         return
-    _say_optimum(best, fitted, level)
+    _say_optimum(best, fitted, options.level)
     say()
-    _say_fit(fitted, level)
+    _say_fit(fitted, options.level)
 
 
 @app.command()
+@takes_options
 def report(
     data: Input,
     out: Annotated[Path, typer.Option(help="The page; the numbers go beside it as .json.")] = Path("report.html"),
     hold_out: Annotated[list[str] | None, typer.Option(help="A run to predict blind; default the largest.")] = None,
     flops: Flops = None,
-    law: Law = "chinchilla",
-    estimator: Estimator = "huber",
-    params: Params = "total",
-    drop_highest: Drop = 0,
-    bootstrap: Bootstrap = 2000,
-    level: Level = 0.9,
-    seed: Seed = 0,
-    column: Columns = None,
-    kind: Kind = "auto",
     as_json: Json = False,
+    *,
+    options: Options,
 ) -> None:
     """Write a page with the family's health, the fit, a blind test and the optimum.
 
@@ -156,13 +121,10 @@ def report(
     Example:
       scalinglaws report runs.csv --out report.html
     """
-    source = _read(data, kind, column)
-    if drop_highest:
-        source = _drop_highest(_points(source, params), drop_highest)
-    options: dict[str, Any] = {"law": law, "estimator": estimator, "params": params, "level": level}
-    _report(
-        source, out, as_json, hold_out=hold_out or "largest", flops=flops, replicates=bootstrap, rng=seed, **options
-    )
+    source = _read(data, options)
+    if options.drop_highest:
+        source = _points(source, options)
+    _report(source, out, as_json, options, hold_out=hold_out or "largest", flops=flops)
 
 
 @app.command()
@@ -183,7 +145,7 @@ def demo(
     from scalinglaws.training import Ladder, demo_ladder
 
     family = _train(Ladder.coerce(ladder) if ladder else demo_ladder(), out / "runs", workers)
-    _report(family, out / "report.html", as_json, title="Scaling report of the demo ladder")
+    _report(family, out / "report.html", as_json, Options(), title="Scaling report of the demo ladder")
 
 
 def _train(ladder: Ladder, out: Path, workers: int) -> xr.Dataset:
@@ -197,25 +159,20 @@ def _train(ladder: Ladder, out: Path, workers: int) -> xr.Dataset:
     return family
 
 
-def _read(path: Path, kind: str, column: list[str] | None) -> xr.Dataset:
+def _read(path: Path, options: Options) -> xr.Dataset:
     from scalinglaws.curves import read_any
 
-    return read_any(path, kind=kind, columns=_pairs(column))
+    return read_any(path, kind=options.kind, columns=_pairs(options.column))
 
 
-def _points(source: xr.Dataset, params: str) -> xr.Dataset:
+def _points(source: xr.Dataset, options: Options) -> xr.Dataset:
+    """Take the end points of curves, without the runs of the highest loss."""
     from scalinglaws.curves import end_points
 
-    return end_points(source, params=params) if "row_size" in source else source
-
-
-def _table(path: Path, kind: str, column: list[str] | None, params: str, drop: int) -> xr.Dataset:
-    return _drop_highest(_points(_read(path, kind, column), params), drop)
-
-
-def _drop_highest(table: xr.Dataset, count: int) -> xr.Dataset:
-    require(0 <= count < table.sizes["run"], "--drop-highest", count, f"must lie in 0 to {table.sizes['run'] - 1}")
-    return table.isel(run=table["loss"].argsort().values[: table.sizes["run"] - count])
+    table = end_points(source, params=options.params) if "row_size" in source else source
+    runs, drop = table.sizes["run"], options.drop_highest
+    require(0 <= drop < runs, "--drop-highest", drop, f"must lie in 0 to {runs - 1}")
+    return table.isel(run=table["loss"].argsort().values[: runs - drop])
 
 
 def _pairs(column: list[str] | None) -> dict[str, str] | None:
@@ -225,17 +182,29 @@ def _pairs(column: list[str] | None) -> dict[str, str] | None:
     return {key: value for key, _, value in pairs} or None
 
 
-def _fit(table: xr.Dataset, law: str, estimator: str, replicates: int, seed: int) -> Fit:
+def _fit(data: Path, options: Options) -> Fit:
     from scalinglaws.fitting import fit as fit_law
 
-    return fit_law(table, law=law, estimator=estimator).bootstrap(replicates=replicates, rng=seed)
+    fitted = fit_law(_points(_read(data, options), options), law=options.law, estimator=options.estimator)
+    return fitted.bootstrap(replicates=options.bootstrap, rng=options.seed)
 
 
-def _report(source: xr.Dataset, out: Path, as_json: bool, *, title: str = "Scaling report", **options: Any) -> None:
+def _report(
+    source: xr.Dataset, out: Path, as_json: bool, options: Options, *, title: str = "Scaling report", **chosen: Any
+) -> None:
     from scalinglaws.report import analyse, paragraph, write_report
     from scalinglaws.report import as_json as plain
 
-    analysis = analyse(source, **options)
+    analysis = analyse(
+        source,
+        law=options.law,
+        estimator=options.estimator,
+        params=options.params,
+        level=options.level,
+        replicates=options.bootstrap,
+        rng=options.seed,
+        **chosen,
+    )
     write_report(analysis, out, title=title)
     if as_json:
         say_json({"report": os.fspath(out), **plain(analysis)})

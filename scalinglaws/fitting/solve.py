@@ -55,9 +55,8 @@ def solve(problem: Problem, weight: Array, count: int) -> Solution:
     theta[::2] = polish(squares, theta[::2], weights[::2]).theta
     target = problem.estimator
     if np.isfinite(target.delta):
-        scale = _residual_scale(problem, theta[0], weight)
-        wide = 2.0 * scale
-        while wide > 3.0 * target.delta and wide > 0.2 * scale:
+        wide = 2.0 * _residual_scale(problem, theta[0], weight)
+        while wide > 3.0 * target.delta:
             theta = polish(_huber(problem, wide), theta, weights).theta
             wide *= 0.2
     ends = refit(problem, theta, weights, np.broadcast_to(problem.y, weights.shape))
