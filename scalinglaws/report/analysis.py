@@ -140,8 +140,8 @@ def _test_sentence(a: Analysis) -> str:
         )
     verdict = "inside" if inside else "outside"
     return (
-        f"Fitted without the run {t.names[0]}, which took {t.extrapolation:.1f} times the compute of the largest fitted "
-        f"run, the {a.fit.law.name} law predicts its final loss as {t.predicted[0]:.4f} nats/token "
+        f"Fitted without the run {t.names[0]}, which took {t.extrapolation:.1f} times the compute of the largest "
+        f"fitted run, the {a.fit.law.name} law predicts its final loss as {t.predicted[0]:.4f} nats/token "
         f"({100 * a.level:.0f} % interval {t.low[0]:.4f} to {t.high[0]:.4f}); measured was {t.measured[0]:.4f}, "
         f"{verdict} the interval and {100 * t.relative_error[0]:+.2f} % from the prediction."
     )
