@@ -23,7 +23,7 @@ demo: $(VENV)/.core
 	$(BIN)/scalinglaws demo --out $(DEMO)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

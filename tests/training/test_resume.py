@@ -51,7 +51,7 @@ def test_run_killed_between_checkpoints(tiny, tmp_path):
 
 def test_process_killed_at_any_moment(tiny, tmp_path):
     """SIGKILL leaves no half-written file, and the run goes on as if nothing had happened."""
-    config = replace(tiny, tokens=800 * 64, eval_linear=25)
+    config = replace(tiny, tokens=1500 * 64, eval_linear=25)
     code = (
         "import sys, json; from scalinglaws.training import train; "
         "train(json.loads(sys.argv[1]), out=sys.argv[2], checkpoint_every=0.02)"
@@ -62,7 +62,7 @@ def test_process_killed_at_any_moment(tiny, tmp_path):
         stamp = _mtime(tmp_path / "tiny.ckpt")
         while _mtime(tmp_path / "tiny.ckpt") == stamp and process.poll() is None:
             time.sleep(0.005)
-        time.sleep(0.11)
+        time.sleep(0.03)
         assert process.poll() is None
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
