@@ -226,7 +226,7 @@ def _say_ends(family: xr.Dataset) -> None:
 
 
 def _say_optimum(best: xr.Dataset, fitted: Fit, level: float) -> None:
-    from scalinglaws.plotting.style import human
+    from scalinglaws.plotting.style import human, scientific
 
     def span(row: xr.Dataset, name: str, form: str = "") -> str:
         values = [float(row[name + end]) for end in ("", "_low", "_high")]
@@ -238,7 +238,7 @@ def _say_optimum(best: xr.Dataset, fitted: Fit, level: float) -> None:
         row = best.isel(flops=i)
         c = float(row["flops"])
         say(
-            f"At {human(c)} FLOP: {span(row, 'params')} parameters, {span(row, 'tokens')} tokens, "
+            f"At {scientific(c)} FLOP: {span(row, 'params')} parameters, {span(row, 'tokens')} tokens, "
             f"loss {span(row, 'loss', '.4f')}, {span(row, 'tokens_per_param', '.3g')} tokens per parameter."
         )
         where = "within the measured range" if c <= reach else f"{human(c / reach)} times the largest fitted run"

@@ -7,4 +7,5 @@ from .heldout import held_out as held_out
 from .isoflop import isoflop as isoflop
 from .style import data_uri as data_uri
 from .style import human as human
+from .style import scientific as scientific
 from .style import styled as styled

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from scalinglaws.curves import flops_by, iter_runs, params_by
-from scalinglaws.plotting.style import MEASURED, axes_of, size_colors
+from scalinglaws.plotting.style import MEASURED, axes_of, label_log, size_colors
 
 __all__ = ["CurveArtists", "compute_curves", "envelope"]
 
@@ -86,7 +86,11 @@ def compute_curves(
     counted = "recorded FLOPs" if flops == "recorded" else f"6 N D, N = {params.replace('_', '-')} parameters"
     ax.set(xscale="log", xlabel=f"training compute (FLOP; {counted})", ylabel="held-out loss (nats/token)")
     final = min(y[-1] for _, y in drawn)
-    ax.set_ylim(final - 0.04 * final, min(ax.get_ylim()[1], 2.6 * final))
+    top = min(max(float(y[0]) for _, y in drawn), 2.2 * final)
+    ax.set_ylim(0.96 * final, top)
+    ax.set_xlim(min(float(c[np.argmax(y <= top)]) for c, y in drawn) / 1.5, grid[-1] * 1.5)
     ax.legend(loc="upper right")
     bar = ax.figure.colorbar(colors, ax=ax, label="parameters") if colorbar else None
+    if bar is not None:
+        label_log(bar.ax.yaxis)
     return CurveArtists(curves, ends, line, bar)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from scalinglaws.fitting import Fit
-from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, size_colors
+from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, label_log, size_colors
 
 __all__ = ["ResidualArtists", "TermArtists", "data_term", "residuals", "size_term"]
 
@@ -67,6 +67,8 @@ def _term(ax: Axes, x: Array, y: Array, other: Array, grid: Array, law: Array, f
     points = ax.scatter(x[shown], y[shown] - floor, c=colors.to_rgba(other[shown]), s=22, zorder=3)
     (line,) = ax.plot(grid, law - floor, color=PREDICTED, label="fitted law")
     ax.set(xscale="log", yscale="log")
+    label_log(ax.xaxis)
+    label_log(ax.yaxis)
     return TermArtists(points, line, int(np.sum(~shown)))
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from scalinglaws.curves import Run
-from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of
+from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, label_log
 from scalinglaws.prediction import HeldOut
 
 __all__ = ["AgreementArtists", "HeldOutArtists", "agreement", "held_out"]
@@ -56,8 +56,11 @@ def held_out(result: HeldOut, curve: Run, *, ax: Axes | None = None) -> HeldOutA
         tokens[-1:] * 1.12, [predicted], yerr=_spread(result, [index]), fmt="D", color=PREDICTED, capsize=4, label=label
     )
     ax.set(xscale="log", xlabel="training tokens", ylabel="held-out loss (nats/token)")
-    ax.set_ylim(min(measured, predicted) * 0.96, min(float(curve.loss[seen][0]), 1.7 * measured))
-    ax.legend(loc="upper right")
+    top = min(float(curve.loss[seen][0]), 1.7 * measured)
+    ax.set_ylim(min(measured, float(result.low[index])) * 0.97, top)
+    ax.set_xlim(float(tokens[seen][np.argmax(curve.loss[seen] <= top)]) / 1.5, tokens[-1] * 1.6)
+    label_log(ax.xaxis)
+    ax.legend(loc="lower left")
     return HeldOutArtists(line, dot, bar)
 
 

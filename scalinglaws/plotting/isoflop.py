@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from scalinglaws.fitting import Fit
-from scalinglaws.plotting.style import PREDICTED, axes_of, human, size_colors
+from scalinglaws.plotting.style import PREDICTED, axes_of, label_log, scientific, size_colors
 
 __all__ = ["IsoflopArtists", "isoflop"]
 
@@ -45,7 +45,9 @@ def isoflop(fit: Fit, flops: ArrayLike, *, level: float = 0.9, ax: Axes | None =
     grid = np.geomspace(sizes.min() / 3, sizes.max() * 3, 200)
     curves = []
     for c in budgets:
-        curves += ax.plot(grid, fit.predict(grid, c / (6 * grid)), color=colors.to_rgba(c), label=f"{human(c)} FLOP")
+        curves += ax.plot(
+            grid, fit.predict(grid, c / (6 * grid)), color=colors.to_rgba(c), label=f"{scientific(c)} FLOP"
+        )
     points = ax.scatter(fit.table.params, fit.table.loss, c=colors.to_rgba(fit.table.flops), s=16, alpha=0.75, zorder=3)
     spread = None
     if "params_low" in best:
@@ -56,5 +58,6 @@ def isoflop(fit: Fit, flops: ArrayLike, *, level: float = 0.9, ax: Axes | None =
     pad = 0.06 * np.ptp(losses)
     limits = (losses.min() - pad, losses.max() + pad)
     ax.set(xscale="log", xlabel="parameters N", ylabel="final loss (nats/token)", ylim=limits)
+    label_log(ax.xaxis)
     ax.legend(loc="upper right")
     return IsoflopArtists(curves, points, optima)

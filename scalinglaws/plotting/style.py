@@ -11,12 +11,24 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
-__all__ = ["MEASURED", "PREDICTED", "axes_of", "data_uri", "human", "size_colors", "styled"]
+__all__ = [
+    "MEASURED",
+    "PREDICTED",
+    "axes_of",
+    "data_uri",
+    "human",
+    "label_log",
+    "scientific",
+    "size_colors",
+    "styled",
+]
 
 STYLE = Path(__file__).with_name("scalinglaws.mplstyle")
 MEASURED, PREDICTED = "#1a1a1a", "#c2410c"
@@ -69,6 +81,35 @@ def human(value: float) -> str:
 def _decimals(mantissa: float) -> int:
     """Return the decimals that leave three significant digits."""
     return 2 - min(2, int(np.log10(abs(mantissa))))
+
+
+def scientific(value: float) -> str:
+    """Write a number as mantissa and power, as budgets are quoted.
+
+    Examples
+    --------
+    >>> scientific(5.88e23), scientific(1e21)
+    ('5.88e23', '1e21')
+    """
+    mantissa, _, power = f"{value:.2e}".partition("e")
+    return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
+
+
+def label_log(axis: Axis) -> None:
+    """Label a logarithmic axis of few decades by counts (50k, 1M), so that labels neither vanish nor clash."""
+    low, high = sorted(axis.get_view_interval())
+    if high / low >= 1e4:
+        return
+    subs = (1.0, 2.0, 5.0) if high / low < 1e2 else (1.0, 3.0) if high / low < 1e3 else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
+
+
+def _tick(value: float) -> str:
+    text = human(value)
+    number, suffix = text.rstrip("kMBT"), text[len(text.rstrip("kMBT")) :]
+    return (number.rstrip("0").rstrip(".") if "." in number else number) + suffix if value >= 1 else f"{value:g}"
 
 
 def data_uri(figure: Figure, *, file_format: str = "svg") -> str:

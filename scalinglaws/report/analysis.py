@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from scalinglaws.curves import end_points
 from scalinglaws.errors import require
 from scalinglaws.fitting import Fit, fit
-from scalinglaws.plotting.style import human
+from scalinglaws.plotting.style import human, scientific
 from scalinglaws.prediction import Finding, HeldOut, check_curves, check_table, optimal, predict_held_out
 
 __all__ = ["Analysis", "analyse", "paragraph"]
@@ -75,7 +75,7 @@ def analyse(
     hold_out
         Names of the runs kept from the blind fit, or "largest" for the one with the most compute.
     flops
-        Budgets of the optimum in FLOP, shape (k,); by default the largest compute of the table times 1, 10 and 100.
+        Budgets of the optimum in FLOP, shape (k,); by default the largest compute of the table times 0.1, 1 and 10.
     law, estimator
         As for `scalinglaws.fit`.
     params, count_flops
@@ -92,7 +92,7 @@ def analyse(
         table, hold_out=hold_out, law=law, estimator=estimator, level=level, replicates=replicates, rng=rng
     )
     fitted = fit(table, law=law, estimator=estimator).bootstrap(replicates=replicates, rng=rng)
-    budgets = float(table["flops"].max()) * np.array([1.0, 10.0, 100.0]) if flops is None else np.atleast_1d(flops)
+    budgets = float(table["flops"].max()) * np.array([0.1, 1.0, 10.0]) if flops is None else np.atleast_1d(flops)
     return Analysis(
         curves=curves,
         table=table,
@@ -151,7 +151,7 @@ def _optimum_sentence(a: Analysis) -> str:
     best = a.optimum.isel(flops=-1)
     low, high = float(best["params_low"]), float(best["params_high"])
     return (
-        f"With {human(float(best['flops']))} FLOP the compute-optimal model has {human(float(best['params']))} "
+        f"With {scientific(float(best['flops']))} FLOP the compute-optimal model has {human(float(best['params']))} "
         f"parameters ({human(low)} to {human(high)}) and sees {human(float(best['tokens']))} tokens, "
         f"{float(best['tokens_per_param']):.3g} per parameter, for a loss of {float(best['loss']):.3f} "
         f"({float(best['loss_low']):.3f} to {float(best['loss_high']):.3f}) nats/token."

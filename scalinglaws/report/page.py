@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from scalinglaws._files import write_text
-from scalinglaws.plotting.style import human
+from scalinglaws.plotting.style import human, scientific
 from scalinglaws.report.analysis import Analysis, paragraph
 
 __all__ = ["as_json", "render", "write_report"]
@@ -96,7 +96,7 @@ def _cards(a: Analysis) -> list[Card]:
         ),
         Card("measured", f"{t.measured[0]:.4f}", f"{100 * t.relative_error[0]:+.2f} %, {verdict}"),
         Card(
-            f"optimal size at {human(float(best['flops']))} FLOP",
+            f"optimal size at {scientific(float(best['flops']))} FLOP",
             human(float(best["params"])),
             f"{percent}: {human(float(best['params_low']))} to {human(float(best['params_high']))}",
         ),
@@ -166,7 +166,7 @@ def _optimum(a: Analysis) -> Grid:
             span(row, "tokens_per_param", ".3g"),
             span(row, "loss", ".4f"),
         ]
-        rows.append([human(float(row["flops"])), f"{factor:.3g}", *names])
+        rows.append([scientific(float(row["flops"])), f"{factor:.3g}", *names])
     header = ["FLOP", "times largest run", "parameters", "tokens", "tokens/parameter", "loss"]
     return Grid(
         "Compute-optimal sizes", header, rows, "C = 6 N D. Intervals are of the fitted law, not of one future run."
@@ -181,7 +181,7 @@ def _runs(a: Analysis) -> Grid:
             str(a.table["run"].values[i]),
             human(float(a.table["params"][i])),
             human(float(a.table["tokens"][i])),
-            human(float(a.table["flops"][i])),
+            scientific(float(a.table["flops"][i])),
             f"{float(a.table['loss'][i]):.4f}",
             f"{fitted[i]:.4f}",
         ]

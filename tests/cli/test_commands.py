@@ -54,7 +54,7 @@ def test_fit_recovers_the_law_and_its_json_is_one_object(folder):
 
 def test_optimal_prints_the_answer_first(folder):
     first = run("optimal", "runs.csv", "--flops", "1e20", "--bootstrap", "100").splitlines()[0]
-    assert first.startswith("At 1.00e20 FLOP:")
+    assert first.startswith("At 1e20 FLOP:")
     answer = json.loads(run("optimal", "runs.csv", "--flops", "1e20", "--bootstrap", "100", "--json"))
     best = answer["optimum"]
     assert best["params_low"][0] < best["params"][0] < best["params_high"][0]
