@@ -138,6 +138,8 @@ def _spread(
     executor: Executor,
     checkpoint_every: float,
 ) -> None:
+    for run in order:
+        _beat_path(out, run.name).unlink(missing_ok=True)  # left by a process that was killed
     names = {executor.submit(_task, run, os.fspath(out), checkpoint_every): run.name for run in order}
     waiting = set(names)
     try:
@@ -146,10 +148,11 @@ def _spread(
             for future in ended:
                 future.result()
                 board.end(names[future])
-            going = [names[f] for f in names if f in waiting and f.running()]
-            for name in going:
-                board.put(name, _read_beat(_beat_path(out, name)))
-            board.tell(", ".join(going) or "ladder")
+            beats = {names[f]: _read_beat(_beat_path(out, names[f])) for f in names if f in waiting}
+            going = {name: done for name, done in beats.items() if done is not None}
+            for name, done in going.items():
+                board.put(name, done)
+            board.tell(", ".join(going) or ("starting" if waiting else "finished"))
     finally:
         for future in waiting:
             future.cancel()
@@ -178,7 +181,7 @@ def _beat_path(out: str | os.PathLike[str], name: str) -> Path:
     return Path(out, f".{name}.beat")
 
 
-def _read_beat(path: Path) -> float:
-    with contextlib.suppress(OSError, ValueError):  # not written yet, or being written: no news
+def _read_beat(path: Path) -> float | None:
+    with contextlib.suppress(OSError, ValueError):  # not started, or being written: no news
         return float(path.read_text())
-    return 0.0
+    return None
