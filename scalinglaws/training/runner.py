@@ -8,6 +8,7 @@ times the work per second of one run on two threads.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import time
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ import xarray as xr
 
 from scalinglaws._progress import Progress, Report, silent
 from scalinglaws.curves import load_curves
+from scalinglaws.errors import InputError
 from scalinglaws.training.config import TrainConfig
 from scalinglaws.training.corpus import load_corpus
 from scalinglaws.training.ladder import Ladder
@@ -73,6 +75,8 @@ def train_ladder(
     ['width16', 'width32']
     """
     ladder = Ladder.coerce(ladder)
+    if importlib.util.find_spec("torch") is None:
+        raise InputError("torch is not installed, and training needs it: pip install 'scalinglaws[train]'")
     first = ladder.runs[0]
     corpus = load_corpus(first.corpus, first.token_dtype, first.vocab)
     plans = {run.name: plan(run, corpus) for run in ladder.runs}

@@ -186,3 +186,9 @@ def test_demo_can_identify_a_law():
     assert max(ratios) >= 8 * min(ratios)
     corr = np.corrcoef(np.log([sum(p.params.values()) for p in fitted]), np.log([p.tokens for p in fitted]))[0, 1]
     assert abs(corr) < 0.5
+
+
+def test_without_torch_there_is_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"torch is not installed.*scalinglaws\[train\]"):
+        train_ladder({"grid": [{"width": 16, "tokens": 2048}]}, tmp_path)
