@@ -32,6 +32,8 @@ Float = NDArray[np.float64]
 
 FAR = 1e3
 """The continuation of the resolvent starts this many times further out than the spectrum."""
+TINY = 1e-30
+"""Relative size of an imaginary step."""
 MARGIN = 1e-3
 """A contour round growing terms passes this fraction of the growth rate to their right."""
 
@@ -57,7 +59,7 @@ class ExponentialSum:
         return np.where(np.isfinite(value), value, np.inf)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class LimitCurves:
     """Risk of SGD in the large-d limit and its two parts, risk = forcing + noise.
 
@@ -123,60 +125,76 @@ class ConstantRate:
         y, weight = interval_contour(low, high)
         q, weight = shift - (1.0 + shift) * y, -2.0 * (1.0 + shift) * weight
         forcing, kernel = self._transforms(q)
-        stays, norm = self.limit.irreducible + self.label_noise, self.kernel_norm
-        settled = 0.0 if shift else stays / (1.0 - norm)  # with a shift q = 0 is inside the contour
+        risk = forcing / (1.0 - kernel)
+        parts = np.stack([risk, forcing, risk * kernel], axis=1) * weight[:, None]
+        for pole, residues in [] if shift else self._poles():
+            q, parts = np.append(q, pole), np.vstack([parts, residues])
+        return LimitCurves(*(ExponentialSum(q=q, weight=part) for part in parts.T))
 
-        def assemble(transform: Complex, at_zero: float) -> ExponentialSum:
-            return ExponentialSum(q=np.append(q, 0.0), weight=np.append(weight * transform, at_zero))
-
-        return LimitCurves(
-            risk=assemble(forcing / (1.0 - kernel), settled),
-            forcing=assemble(forcing, 0.0 if shift else stays),
-            noise=assemble(forcing * kernel / (1.0 - kernel), 0.0 if shift else settled * norm),
-        )
+    def _poles(self) -> list[tuple[float, tuple[float, float, float]]]:
+        """Poles at q >= 0 and the residues there of the transforms of risk, forcing and noise."""
+        floor, norm = self.limit.irreducible + self.label_noise, self.kernel_norm
+        settled = floor / (1.0 - norm)
+        poles = [(0.0, (settled, floor, settled * norm))]
+        if norm > 1.0:
+            growth = self._pole_beyond(0.0)
+            step = TINY * growth  # a complex step gives the derivative without a difference
+            forcing, kernel = self.transforms_at(complex(growth, step))
+            residue = -forcing.real / (kernel.imag / step)
+            poles.append((growth, (residue, 0.0, residue)))
+        return poles
 
     def _interval(self) -> tuple[float, float, float]:
-        """Interval [low, high] of y = (shift - q) / (1 + shift) that holds every singularity but q = 0."""
+        """Interval [low, high] of y = (shift - q) / (1 + shift) that holds the singularities to integrate round.
+
+        Those are all but the poles at q >= 0, or all of them when `shift` > 0.
+        """
         high = self.fastest if self.limit.top >= self.centre else self.decay_rate(self.limit.top)
         low = min(self.decay_rate(self.limit.gap), self.decay_rate(self.limit.top))
-        if self.kernel_norm >= 1.0:
-            edge = max(-low, 0.0)
-            growth = edge + self._pole_beyond(edge)
+        if low <= 0.0:
+            growth = self._pole_beyond(-low) - low
             shift = growth * (1.0 + MARGIN)
             return (shift - growth) / (1.0 + shift), (shift + high) / (1.0 + shift), shift
-        if self.kernel_at(-low) > 1.0:  # near the threshold a pole lies between the spectrum and q = 0
-            low = root(lambda y: self.kernel_at(-y) - 1.0, 1e-20 * low, low)
+        if self.kernel_norm < 1.0 < self._kernel(-low):  # the pole lies between the spectrum and q = 0
+            low = root(lambda y: self._kernel(-y) - 1.0, 1e-20 * low, low)
         return low, high, 0.0
 
     def _pole_beyond(self, edge: float) -> float:
         """Distance from `edge` >= 0 to the growth rate per step: the q > edge where K^(q) = 1."""
         beyond = 1.0
-        while self.kernel_at(edge + beyond) > 1.0:
+        while self._kernel(edge + beyond) > 1.0:
             beyond *= 2.0
-        return root(lambda q: 1.0 - self.kernel_at(edge + q), 1e-20 * beyond, beyond)
+        return root(lambda q: 1.0 - self._kernel(edge + q), 1e-20 * beyond, beyond)
 
-    def kernel_at(self, q: float) -> float:
-        """Evaluate K^(q) at a real q to the right of the image of the spectrum."""
-        spread = math.sqrt(1.0 + q / self.fastest)
-        z_1, z_2 = -self.centre * q / self.fastest / (1.0 + spread), self.centre * (1.0 + spread)
-        below = np.asarray(self.limit.shift_below(z_1), dtype=np.complex128)
-        trace_1 = float(self.limit.resolvent.sums(below, np.asarray(z_1, dtype=np.complex128))[1].real)
-        trace_2 = -self.limit.trace_above(self.limit.kappa_above(z_2))
-        return (z_1 * trace_1 - z_2 * trace_2) / ((z_2 - z_1) * (self.batch + 1))
+    def _kernel(self, q: float) -> float:
+        return self.transforms_at(complex(q))[1].real
+
+    def transforms_at(self, q: complex) -> tuple[complex, complex]:
+        """F^ and K^ at a real q to the right of the image of the spectrum, or infinitesimally close to one."""
+        of = self.limit.resolvent
+        z_1, z_2 = self._roots(np.asarray(q))
+        below = self.limit.shift_below(z_1.real), self.limit.kappa_above(z_2.real) - of.kappa_0
+        shift, z = np.array(below, dtype=np.complex128), np.array([z_1, z_2])
+        shift += 1j * (z.imag / of.z_and_slope(shift)[1].real)
+        forcing, kernel = self._combine(np.asarray(q), z, *of.sums(shift, z))
+        return complex(forcing), complex(kernel)
 
     def _transforms(self, q: Complex) -> tuple[Complex, Complex]:
         """F^ and K^ at complex points of the contour."""
         reach = 2.0 * math.log(FAR * max(1.0, self.limit.top / self.centre))
         out = q[0] * np.exp(np.linspace(reach, 0.0, math.ceil(reach), endpoint=False))
         z = self._roots(q)
-        target, trace = self.limit.follow(z, self._roots(out))
-        gap = z[:, 1] - z[:, 0]
-        forcing = (target[:, 0] - target[:, 1]) * self.centre**2 / (self.fastest * gap) + self.label_noise / q
-        kernel = (z[:, 0] * trace[:, 0] - z[:, 1] * trace[:, 1]) / ((self.batch + 1) * gap)
+        return self._combine(q, z, *self.limit.follow(z, self._roots(out)))
+
+    def _combine(self, q: Complex, z: Complex, target: Complex, trace: Complex) -> tuple[Complex, Complex]:
+        """Partial fractions: F^ and K^ at q from the resolvents at both roots (last axis)."""
+        gap = z[..., 1] - z[..., 0]
+        forcing = (target[..., 0] - target[..., 1]) * self.centre**2 / (self.fastest * gap) + self.label_noise / q
+        kernel = (z[..., 0] * trace[..., 0] - z[..., 1] * trace[..., 1]) / ((self.batch + 1) * gap)
         return forcing, kernel
 
     def _roots(self, q: Complex) -> Complex:
-        """Find the eigenvalues with a(z) = -q, shape (n, 2); the first is the smaller one."""
+        """Find the eigenvalues with a(z) = -q, shape (..., 2); the first is the smaller one."""
         spread = np.sqrt(1.0 + q / self.fastest)
         smaller = -self.centre * q / self.fastest / (1.0 + spread)
         return np.stack([smaller, self.centre * (1.0 + spread)], axis=-1)
