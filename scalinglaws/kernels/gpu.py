@@ -62,7 +62,7 @@ def _kernel(quads: int, threads: int) -> Any:
 
     source = files("scalinglaws.kernels").joinpath("sgd.cu").read_text()
     options = ("--std=c++17", f"-DQUADS={quads}", f"-DTHREADS={threads}")
-    return cupy.RawModule(code=source, options=options).get_function("advance")
+    return cupy.RawModule(code=source, options=options).get_function("advance_runs")
 
 
 def load(bundle: Bundle) -> Bundle:

@@ -257,7 +257,7 @@ BODY Sums block_sum(Sums part, Sums (&slots)[2][WARPS], u32 turn)
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS)
-advance(const double *eigenvalues, const i64 *problem_at, const i64 *problem, const u32 *keys,
+advance_runs(const double *eigenvalues, const i64 *problem_at, const i64 *problem, const u32 *keys,
         double *error, const i64 *error_at, double *xi, double *risk, signed char *status,
         const double *ceiling, u64 first, const double *lr, const i64 *batch, i64 n,
         const i64 *record, i64 records, double *out)
