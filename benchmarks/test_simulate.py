@@ -19,6 +19,7 @@ from scalinglaws.kernels.philox import chi_square, normals
 from scalinglaws.models import PLRF
 from scalinglaws.optimizers import SGD, relative_lr
 from scalinglaws.simulation import explicit, simulate
+from scalinglaws.simulation.features import features_of
 
 D, V, BATCH = 1000, 4000, 32
 MODEL, OPT = PLRF(alpha=1.0, beta=0.7, d=D, v=V), SGD(lr=relative_lr(0.3), batch=BATCH)
@@ -53,7 +54,7 @@ def fastest(*functions: Callable[[], object], rounds: int) -> list[float]:
 def test_against_explicit_simulation(benchmark):
     """Replicate-steps a second on two cores, at least 1,000 times those of NumPy on the same two cores."""
     steps, replicates = 20_000, 4
-    features = explicit.features_of(MODEL, seed_sequence(0))
+    features = features_of(MODEL, seed_sequence(0))
     rate, rng = float(OPT.resolve(MODEL).rate(0)), np.random.default_rng(0)
     theta = np.zeros(D)
     few = 20

@@ -13,15 +13,18 @@ from __future__ import annotations
 import functools
 from dataclasses import fields
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scalinglaws.kernels import dense
 from scalinglaws.kernels.bundle import Bundle
 from scalinglaws.kernels.cpu import Map
 
-__all__ = ["advance", "available", "fetch", "layout", "load", "why_not"]
+__all__ = ["advance", "available", "fetch", "layout", "load", "reduce_features", "why_not"]
+
+Floats: TypeAlias = NDArray[np.float64]
 
 _THREADS = 256
 _MOST_QUADS = 4  # per thread in registers: 174 of the 255 registers a thread can have
@@ -63,6 +66,14 @@ def _kernel(quads: int, threads: int) -> Any:
     source = files("scalinglaws.kernels").joinpath("sgd.cu").read_text()
     options = ("--std=c++17", f"-DQUADS={quads}", f"-DTHREADS={threads}")
     return cupy.RawModule(code=source, options=options).get_function("advance_runs")
+
+
+def reduce_features(matrix: Floats, target: Floats) -> tuple[Floats, Floats, float]:
+    """Do `dense.reduce_features` on the device, from and to NumPy arrays."""
+    import cupy
+
+    eigenvalues, rho, distance = dense.reduce_features(cupy.asarray(matrix), cupy.asarray(target), cupy)
+    return fetch(eigenvalues), fetch(rho), distance
 
 
 def load(bundle: Bundle) -> Bundle:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,14 @@ from scalinglaws._progress import Report, silent
 from scalinglaws._random import RNGLike, replicate_seed, seed_sequence
 from scalinglaws.curves.risk import risk_curves
 from scalinglaws.errors import InputError, require
+from scalinglaws.kernels import gpu
 from scalinglaws.kernels.backends import resolve
 from scalinglaws.kernels.bundle import Problem
 from scalinglaws.kernels.sgd import DIVERGED
-from scalinglaws.models import PLRF, GaussianLeastSquares, Model
+from scalinglaws.models import PLRF, GaussianLeastSquares, Instance, Model
 from scalinglaws.optimizers import SGD
 from scalinglaws.simulation import explicit, reduced
+from scalinglaws.simulation.features import features_of
 from scalinglaws.steps import check_steps
 
 __all__ = ["simulate", "simulate_many"]
@@ -108,7 +111,7 @@ def simulate(
     case, at, seed = _case(model, opt), check_steps(steps), seed_sequence(rng)
     count = _count("replicates", replicates)
     risk, status = explicit.run(
-        explicit.features_of(model, seed),
+        features_of(model, seed),
         case,
         at,
         seeds=[replicate_seed(seed, i) for i in range(count)],
@@ -168,7 +171,7 @@ def simulate_many(
     threads = _count("workers", _processors() if workers is None else workers)
     module = resolve(backend)
     seeds = [seed_sequence(rng) for rng in rngs]
-    problems = [_problem(model, seed, count) for (model, _), seed in zip(cases, seeds, strict=True)]
+    problems = [_problem(model, seed, count, module) for (model, _), seed in zip(cases, seeds, strict=True)]
     risk, status = reduced.run(problems, optimizers, at, backend=module, workers=threads, progress=progress)
     return [
         _label(model, opt, at, risk[i * count :][:count], status[i * count :][:count], "simulate", seed)
@@ -176,8 +179,9 @@ def simulate_many(
     ]
 
 
-def _problem(model: Model, seed: np.random.SeedSequence, replicates: int) -> Problem:
-    instance = model.instance(seed)
+def _problem(model: Model, seed: np.random.SeedSequence, replicates: int, backend: ModuleType) -> Problem:
+    on_device = backend is gpu and isinstance(model, PLRF)
+    instance = _instance_on_device(model, seed) if on_device else model.instance(seed)
     keys = [replicate_seed(seed, i).generate_state(3) for i in range(replicates)]
     return Problem(
         eigenvalues=instance.eigenvalues,
@@ -185,6 +189,12 @@ def _problem(model: Model, seed: np.random.SeedSequence, replicates: int) -> Pro
         irreducible=instance.irreducible,
         keys=np.array(keys, dtype=np.uint32),
     )
+
+
+def _instance_on_device(model: Model, seed: np.random.SeedSequence) -> Instance:
+    features = features_of(model, seed)
+    eigenvalues, rho, distance = gpu.reduce_features(features.matrix, features.target)
+    return Instance(eigenvalues=eigenvalues, rho=rho, irreducible=distance + features.label_noise)
 
 
 def _label(
