@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scalinglaws.theory.contour import interval_contour
+from scalinglaws.theory.curves import ExponentialSum, RiskCurves
 from scalinglaws.theory.limit import Complex, FeatureLimit, root
 
-__all__ = ["ConstantRate", "ExponentialSum", "LimitCurves"]
+__all__ = ["ConstantRate"]
 
 Float = NDArray[np.float64]
 
@@ -36,46 +37,6 @@ TINY = 1e-30
 """Relative size of an imaginary step."""
 MARGIN = 1e-3
 """A contour round growing terms passes this fraction of the growth rate to their right."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ExponentialSum:
-    """A curve P(r) = Re sum_l weight_l (1 + q_l)^r.
-
-    Parameters
-    ----------
-    q, weight
-        Exponents and amplitudes, shape (n,); q = 0 is the part that stays.
-    """
-
-    q: Complex
-    weight: Complex
-
-    def __call__(self, steps: NDArray[np.int64]) -> Float:
-        """Evaluate at `steps`; infinite where the sum overflows."""
-        exponent = steps.astype(np.float64)[:, None] * np.log1p(self.q)
-        with np.errstate(over="ignore", invalid="ignore"):
-            value = np.asarray((np.exp(exponent) @ self.weight).real)
-        return np.where(np.isfinite(value), value, np.inf)
-
-
-@dataclass(frozen=True, slots=True)
-class LimitCurves:
-    """Risk of SGD in the large-d limit and its two parts, risk = forcing + noise.
-
-    Parameters
-    ----------
-    risk
-        P(r).
-    forcing
-        F(r): what gradient flow with the same per-step factors would leave.
-    noise
-        P(r) - F(r): what the mini-batch noise adds, its amplification of the forcing included.
-    """
-
-    risk: ExponentialSum
-    forcing: ExponentialSum
-    noise: ExponentialSum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,7 +80,7 @@ class ConstantRate:
         ratio = eigenvalue / self.centre
         return self.fastest * ratio * (2.0 - ratio)
 
-    def curves(self) -> LimitCurves:
+    def curves(self) -> RiskCurves:
         """Risk, forcing and noise at every step, as sums of exponentials."""
         low, high, shift = self._interval()
         y, weight = interval_contour(low, high)
@@ -129,7 +90,7 @@ class ConstantRate:
         parts = np.stack([risk, forcing, risk * kernel], axis=1) * weight[:, None]
         for pole, residues in [] if shift else self._poles():
             q, parts = np.append(q, pole), np.vstack([parts, residues])
-        return LimitCurves(*(ExponentialSum(q=q, weight=part) for part in parts.T))
+        return RiskCurves(*(ExponentialSum(q=q, weight=part) for part in parts.T))
 
     def _poles(self) -> list[tuple[float, tuple[float, float, float]]]:
         """Poles at q >= 0 and the residues there of the transforms of risk, forcing and noise."""
@@ -175,7 +136,8 @@ class ConstantRate:
         z_1, z_2 = self._roots(np.asarray(q))
         below = self.limit.shift_below(z_1.real), self.limit.kappa_above(z_2.real) - of.kappa_0
         shift, z = np.array(below, dtype=np.complex128), np.array([z_1, z_2])
-        shift += 1j * (z.imag / of.z_and_slope(shift)[1].real)
+        if q.imag:
+            shift += 1j * (z.imag / of.z_and_slope(shift)[1].real)
         forcing, kernel = self._combine(np.asarray(q), z, *of.sums(shift, z))
         return complex(forcing), complex(kernel)
 
@@ -189,7 +151,9 @@ class ConstantRate:
     def _combine(self, q: Complex, z: Complex, target: Complex, trace: Complex) -> tuple[Complex, Complex]:
         """Partial fractions: F^ and K^ at q from the resolvents at both roots (last axis)."""
         gap = z[..., 1] - z[..., 0]
-        forcing = (target[..., 0] - target[..., 1]) * self.centre**2 / (self.fastest * gap) + self.label_noise / q
+        forcing = (target[..., 0] - target[..., 1]) * self.centre**2 / (
+            self.fastest * gap
+        ) + self.label_noise / q
         kernel = (z[..., 0] * trace[..., 0] - z[..., 1] * trace[..., 1]) / ((self.batch + 1) * gap)
         return forcing, kernel
 
