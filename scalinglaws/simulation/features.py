@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from scalinglaws.errors import require
 from scalinglaws.models import GaussianLeastSquares, Model
+from scalinglaws.models.plrf import MAX_ENTRIES
 
 __all__ = ["Features", "features_of"]
 
@@ -39,8 +41,16 @@ class Features:
 
 
 def features_of(model: Model, seed: np.random.SeedSequence) -> Features:
-    """Draw the random features of a model, the same that its `instance` is made of."""
+    """Draw the random features of a model, the same that its `instance` is made of.
+
+    Raises
+    ------
+    InputError
+        If the matrix would have more than `MAX_ENTRIES` entries.
+    """
     if isinstance(model, GaussianLeastSquares):
+        rule = f"has a feature matrix of more than {MAX_ENTRIES} entries; use the reduced method"
+        require(model.d**2 <= MAX_ENTRIES, "d", model.d, rule)
         matrix = np.diag(np.sqrt(model.spectrum))
         return Features(matrix=matrix, target=model.target, label_noise=model.label_noise)
     scale = np.arange(1.0, model.data_dimension + 1.0)

@@ -202,6 +202,11 @@ MODEL, OPT = PLRF(alpha=1.0, beta=0.7, d=5), SGD(lr=0.1)
         ({"backend": "gpu", "method": "explicit"}, "backend = 'gpu': must be auto or cpu"),
         ({"model": "PLRF"}, "model = 'PLRF': must be a PLRF"),
         ({"opt": 0.1}, "opt = 0.1: must be an SGD"),
+        ({"model": PLRF(alpha=1.0, beta=0.7, d=5, v=np.inf)}, r"v \* d = inf: has more than"),
+        (
+            {"model": GaussianLeastSquares(np.ones(20_000), np.ones(20_000)), "method": "explicit"},
+            "d = 20000: ",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence(change, sentence):
