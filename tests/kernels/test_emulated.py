@@ -55,10 +55,11 @@ def as_c(argument):
     return kind(int(argument))
 
 
+needs_gcc = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
+
+
 @pytest.fixture(params=[0, 1, 2], ids=["in memory", "one quad", "two quads"])
 def emulated(request, monkeypatch, tmp_path):
-    if shutil.which("g++") is None:
-        pytest.skip("no g++")
     monkeypatch.setattr(EmulatedModule, "folder", str(tmp_path), raising=False)
     numpy_as_cupy = SimpleNamespace(
         **{name: getattr(np, name) for name in ("array", "diff", "empty", "empty_like")},
@@ -83,6 +84,7 @@ def problems():
     return made
 
 
+@needs_gcc
 def test_kernel_agrees_with_the_processor(emulated):
     bundles = [pack(problems(), 1e50), emulated.load(pack(problems(), 1e50))]
     rates = np.array([[0.02], [0.05], [1.0]])
@@ -103,6 +105,7 @@ def test_kernel_agrees_with_the_processor(emulated):
     np.testing.assert_allclose(theirs.error[finite], ours.error[finite], rtol=1e-9, atol=1e-12)
 
 
+@needs_gcc
 def test_chunks_do_not_change_a_run(emulated):
     whole, parts = (emulated.load(pack(problems()[:1], 1e50)) for _ in range(2))
     record, out = np.array([80]), np.empty((2, 1))
@@ -116,3 +119,31 @@ def test_chunks_do_not_change_a_run(emulated):
         )
     np.testing.assert_array_equal(piece, out)
     np.testing.assert_array_equal(parts.error, whole.error)
+
+
+@needs_gcc
+def test_threads_of_a_block_do_not_race(tmp_path):
+    """One barrier an update is enough: ThreadSanitizer sees no two unordered accesses to shared memory."""
+    source, program = Path(gpu.__file__).with_name("sgd.cu"), tmp_path / "race"
+    command = [
+        "g++",
+        "-std=c++20",
+        "-O1",
+        "-g",
+        "-pthread",
+        "-fsanitize=thread",
+        "-DQUADS=1",
+        f"-DTHREADS={THREADS}",
+    ]
+    built = subprocess.run(
+        [*command, f"-I{source.parent}", str(HERE / "race.cpp"), "-o", str(program)],
+        capture_output=True,
+        check=False,
+    )
+    if built.returncode != 0 and b"tsan" in built.stderr:
+        pytest.skip("g++ has no ThreadSanitizer")
+    assert built.returncode == 0, built.stderr.decode()
+    done = subprocess.run([str(program)], capture_output=True, text=True, check=False)
+    if "unexpected memory mapping" in done.stderr:
+        pytest.skip("ThreadSanitizer does not run on this kernel's address layout")
+    assert done.returncode == 0, done.stderr[:3000]
