@@ -4,7 +4,7 @@ The names and signatures are those of `cpu`. CuPy is optional and imports withou
 is one is asked by a call. The kernel is compiled for the device on first use, by NVRTC through CuPy.
 
 Status: the source compiles for sm_90 with nvcc 13 and NVRTC 13; its functions agree with the CPU kernel to
-rounding, and the kernel itself, executed on processor threads with real barriers, gives the CPU's runs without
+rounding, and the kernel itself, executed on processor threads with real barriers, gives the same runs without
 data races (tests/kernels). It has not been run on a device yet, and nothing is known of its speed.
 """
 
