@@ -180,21 +180,22 @@ class FeatureLimit:
         Parameters
         ----------
         path
-            Points z, shape (n, 2). The first column may come close to zero; the second stays where
+            Points z, shape (n, 1) or (n, 2). The first column may come close to zero; the second stays where
             Re z is of the order of `top` or larger.
         toward_infinity
-            Points from far away to the beginning of each path, shape (k, 2).
+            Points from far away to the beginning of each path, shape (k, 1) or (k, 2).
 
         Returns
         -------
-        Resolvent of the target and trace of K (K - z)^-1, each of shape (n, 2).
+        Resolvent of the target and trace of K (K - z)^-1, each of the shape of `path`.
         """
         lead, points = len(toward_infinity), np.arange(len(path))
         coarse = np.unique(np.append(points[::COARSE], points[-1]))
         found = self._walk(np.concatenate([toward_infinity, path[coarse]]))[lead:]
         guess = np.exp(CubicSpline(coarse, _continuous_log(found))(points)) if len(coarse) > 3 else None
         target, trace = np.empty_like(path), np.empty_like(path)
-        for column, of in enumerate((self.resolvent, self.resolvent.seen_from_above(CUT * self.top))):
+        seen = self.resolvent, self.resolvent.seen_from_above(CUT * self.top)
+        for column, of in enumerate(seen[: path.shape[1]]):
             z, good = path[:, column], False
             if guess is not None:
                 shift, good = of.refine(guess[:, column], z)
