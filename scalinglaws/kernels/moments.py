@@ -1,4 +1,4 @@
-"""The closed recursion of second moments, for one run of steps: the exact expected risk under any schedule."""
+"""The closed recursion of second moments over a run of steps: the exact expected risk under any schedule."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Roots of 1 = sum_i weights_i / (poles_i - y), each to full relative accuracy as an offset from a pole.
 
-The equation of a diagonal matrix plus rank one (Golub, SIAM Rev. 15 (1973) 318). One root lies below the first
-pole and one between any two neighbours. The unknown is its offset from the nearer pole, and each step solves
-the quadratic of Li's middle-way model (LAPACK working note 89): the sums over the poles on either side are
-replaced by one pole each, matched in value and slope. A bracket guards the steps.
+The equation of a diagonal matrix plus rank one (Golub, SIAM Rev. 15 (1973) 318). One root lies below
+the first pole and one between any two neighbours. The unknown is its offset from the nearer pole; each step
+solves the quadratic of Li's middle-way model (LAPACK working note 89): the sums over the poles on either side
+are replaced by one pole each, matched in value and slope. A bracket guards the steps.
 """
 
 from __future__ import annotations
@@ -41,9 +41,8 @@ def _step(excess: float, below: float, above: float, slope_below: float, slope_a
     b = c * (below + above) - below * below * slope_below - above * above * slope_above
     product = below * above * excess
     root = np.sqrt(max(b * b - 4.0 * c * product, 0.0))
-    if b > 0.0:
-        return 2.0 * product / (b + root)
-    return (b - root) / (2.0 * c)
+    step: float = 2.0 * product / (b + root) if b > 0.0 else (b - root) / (2.0 * c)
+    return step
 
 
 @kernel
@@ -100,8 +99,10 @@ def secular_roots(poles: Float, weights: Float, origins: NDArray[np.int64], offs
 def residues(
     poles: Float, weights: Float, sources: Float, origins: NDArray[np.int64], offsets: Float, out: Float
 ) -> None:
-    """At each root, sum_i sources_i / (poles_i - y) over sum_i weights_i / (poles_i - y)^2 in out[0] and
-    1 over that sum in out[1]."""
+    """Divide sum_i sources_i / (poles_i - y) by sum_i weights_i / (poles_i - y)^2 at each root.
+
+    The quotient goes to out[0], the inverse of the second sum to out[1].
+    """
     for i in range(origins.size):
         origin = poles[origins[i]]
         value = _side(poles, sources, 0, poles.size, origin, offsets[i])[0]

@@ -48,14 +48,13 @@ def gram_rule(first: float, last: float, order: int) -> tuple[NDArray[np.float64
     """
     count = last - first + 1.0
     if count <= order:
-        terms = first + np.arange(int(count))
+        terms = np.asarray(first + np.arange(int(count)), dtype=np.float64)
         return terms, np.ones(terms.size)
     k = np.arange(1, order)
     off_diagonal = 0.5 * k * np.sqrt((1.0 - (k / count) ** 2) / (4.0 * k**2 - 1.0))  # in units of the count
-    x: NDArray[np.float64]
-    vectors: NDArray[np.float64]
     x, vectors = np.linalg.eigh(np.diag(off_diagonal, 1) + np.diag(off_diagonal, -1))
-    return 0.5 * (first + last) + count * x, count * vectors[0] ** 2
+    nodes = np.asarray(0.5 * (first + last) + count * x, dtype=np.float64)
+    return nodes, np.asarray(count * vectors[0] ** 2, dtype=np.float64)
 
 
 def power_sum_nodes(v: float, alpha: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -2,10 +2,10 @@ r"""One long block of steps at once: collocation that is exact in its treatment 
 
 Over the n steps of a block the noise amplitudes v_k obey v(s+1) - v(s) = -a_k(s) v(s) + b_k(s) P(s). They are
 sought as polynomials of degree q in s that satisfy this at the q nodes of a Gauss-Radau rule for sums over
-s = 0, ..., n-1 (last node n-1), the discrete counterpart of the Radau IIA method: stiff modes are damped, and the
-error at the end of the block is of order n^(2q-1). The forward difference of the polynomial is exact, so no step
-is approximated by a derivative. What is not noise decays by products of g_t, whose logarithms are smooth and
-are summed by the rule of `models.sums`.
+s = 0, ..., n-1 (last node n-1), the discrete counterpart of the Radau IIA method: stiff modes are damped,
+and the error at the end of the block is of order n^(2q-1). The forward difference of the polynomial is
+exact, so no step is approximated by a derivative. What is not noise decays by products of g_t, whose
+logarithms are smooth and are summed by the rule of `models.sums`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,17 @@ from numpy.typing import NDArray
 
 from scalinglaws.models.sums import gram_rule
 from scalinglaws.optimizers import ResolvedSGD
+from scalinglaws.theory.curves import log1p
 from scalinglaws.theory.modes import Modes
 
-__all__ = ["State", "advance_block"]
+__all__ = ["SHORTEST", "State", "advance_block", "decay_factor"]
 
 Float = NDArray[np.float64]
 
 LOG_ORDER = 8
 """Nodes for the sum of log g over a block."""
+SHORTEST = 2 * LOG_ORDER
+"""Shortest block; a stretch with fewer steps is done one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,7 +45,7 @@ class State:
 
 
 def advance_block(modes: Modes, opt: ResolvedSGD, state: State, n: int, order: int) -> tuple[State, float]:
-    """Advance by n >= 2 * LOG_ORDER updates; return the new state and its risk.
+    """Advance by n >= SHORTEST updates; return the new state and its risk.
 
     Rate and batch must be smooth between them.
     """
@@ -63,18 +66,27 @@ def advance_block(modes: Modes, opt: ResolvedSGD, state: State, n: int, order: i
     return end, end.risk(modes.floor)
 
 
+def decay_factor(z: NDArray[Any], opt: ResolvedSGD, first: int, n: int) -> NDArray[Any]:
+    """Product of g over n steps from `first`, smooth between them if n >= SHORTEST."""
+    if n >= SHORTEST:
+        return np.asarray(np.exp(_log_decay(z, opt, first, n, np.array([float(n)]))[:, 0]))
+    at = first + np.arange(n)
+    factors = 1.0 - _decay(z, opt.rate(at), opt.batch_at(at).astype(np.float64))
+    return np.asarray(factors.prod(axis=1))
+
+
 def _log_decay(z: NDArray[Any], opt: ResolvedSGD, first: int, n: int, counts: Float) -> NDArray[Any]:
-    """Sums of log g over the first `counts` of n steps, shape (modes, counts); counts may be fractional."""
+    """Sum log g over the first `counts` of n steps, shape (modes, counts); counts may be fractional."""
     nodes, _ = gram_rule(0.0, n - 1.0, LOG_ORDER)
     decay = _decay(z, opt.rate(first + nodes), float(opt.batch_at(first)))
     powers = np.arange(LOG_ORDER + 1)
     # Polynomials in u = 2 s / n - 1: from the sums' coefficients to values of their forward differences.
     difference = _forward_difference(2.0 * nodes / n - 1.0, 2.0 / n, LOG_ORDER)
     sums = (2.0 * counts / n - 1.0)[:, None] ** powers - (-1.0) ** powers
-    return np.asarray(np.log1p(-decay) @ (sums[:, 1:] @ np.linalg.inv(difference[:, 1:])).T * (0.5 * n))
+    return np.asarray(log1p(-decay) @ (sums[:, 1:] @ np.linalg.inv(difference[:, 1:])).T * (0.5 * n))
 
 
-def _decay(z: NDArray[Any], rate: Float, batch: float) -> NDArray[Any]:
+def _decay(z: NDArray[Any], rate: Float, batch: float | Float) -> NDArray[Any]:
     scaled = np.multiply.outer(z, rate)
     return np.asarray(batch * scaled * (2.0 - (batch + 1.0) * scaled))
 

@@ -3,16 +3,17 @@ r"""Large-d risk of SGD with a constant rate: one contour integral that is exact
 Given the features the expected risk obeys P(r) = F(r) + sum_{s<r} K(r-1-s) P(s) with
 F(r) = int g(lambda)^r dmu, K(r) = lr^2 B int lambda^2 g(lambda)^r dnu, g = 1 - a and
 a(lambda) = 2 lr B lambda - lr^2 B (B+1) lambda^2 (Paquette et al., arXiv 2405.15074, eq. 6-8). With the
-generating variable x = 1 / (1 + q), sum_r F(r) x^r = (1 + q) F^(q) where F^(q) = int dmu / (q + a(lambda)), and
-likewise for K, so that exactly
+generating variable x = 1 / (1 + q), sum_r F(r) x^r = (1 + q) F^(q) where F^(q) = int dmu / (q + a(lambda)),
+and likewise for K, so that exactly
 
     P(r) = 1/(2 pi i) oint F^(q) / (1 - K^(q)) (1 + q)^r dq,        r = 0, 1, 2, ...
 
-(in continuous time (1 + q)^r would read exp(q r): the discrete case costs no more). q + a(lambda) is quadratic
-in lambda with roots z_1 + z_2 = 2 / (lr (B+1)), so partial fractions turn F^ and K^ into the resolvents of
-`theory.limit` at z_1 and z_2. All singularities are real: the image of the spectrum, q = 0 (whose residue is the
-risk at infinite time), and possibly one pole to the right of the spectrum's image, where K^(q) = 1.
-The contour does not depend on r: a curve is a few hundred exponentials, whatever d, v and r are.
+(in continuous time (1 + q)^r would read exp(q r): the discrete case costs no more). q + a(lambda) is
+quadratic in lambda with roots z_1 + z_2 = 2 / (lr (B+1)), so partial fractions turn F^ and K^ into the
+resolvents of `theory.limit` at z_1 and z_2. All singularities are real: the image of the spectrum, q = 0
+(whose residue is the risk at infinite time), and possibly one pole to the right of the spectrum's image,
+where K^(q) = 1. The contour does not depend on r: a curve is a few hundred exponentials, whatever d, v and r
+are.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class ConstantRate:
         return poles
 
     def _interval(self) -> tuple[float, float, float]:
-        """Interval [low, high] of y = (shift - q) / (1 + shift) that holds the singularities to integrate round.
+        """Interval [low, high] of y = (shift - q) / (1 + shift) that holds the singularities to enclose.
 
         Those are all but the poles at q >= 0, or all of them when `shift` > 0.
         """
@@ -131,7 +132,7 @@ class ConstantRate:
         return self.transforms_at(complex(q))[1].real
 
     def transforms_at(self, q: complex) -> tuple[complex, complex]:
-        """F^ and K^ at a real q to the right of the image of the spectrum, or infinitesimally close to one."""
+        """F^ and K^ at a real q to the right of the spectrum's image, or infinitesimally close to one."""
         of = self.limit.resolvent
         z_1, z_2 = self._roots(np.asarray(q))
         below = self.limit.shift_below(z_1.real), self.limit.kappa_above(z_2.real) - of.kappa_0

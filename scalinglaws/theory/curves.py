@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ExponentialSum", "RiskCurves"]
+__all__ = ["ExponentialSum", "RiskCurves", "log1p"]
 
 BLOCK = 2**22
 """Exponentials computed at once: 64 MiB."""
@@ -29,7 +29,7 @@ class ExponentialSum:
 
     def __call__(self, steps: NDArray[np.int64]) -> NDArray[np.float64]:
         """Evaluate at `steps`; infinite where the sum overflows."""
-        logs = np.log1p(self.q)
+        logs = log1p(self.q)
         rows = max(1, BLOCK // self.q.size)
         value = np.empty(steps.size)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -56,3 +56,17 @@ class RiskCurves:
     risk: ExponentialSum
     forcing: ExponentialSum
     noise: ExponentialSum
+
+
+def log1p(x: NDArray[Any]) -> NDArray[Any]:
+    """Give log(1 + x) with full relative accuracy in the real part; NumPy's loses it for small complex x.
+
+    Examples
+    --------
+    >>> log1p(np.array([1e-20 + 1e-20j])).real * 1e20
+    array([1.])
+    """
+    if not np.iscomplexobj(x):
+        return np.asarray(np.log1p(x))
+    real, imag = x.real, x.imag
+    return np.asarray(0.5 * np.log1p(real * (2.0 + real) + imag * imag) + 1j * np.arctan2(imag, 1.0 + real))

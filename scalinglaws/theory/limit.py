@@ -1,7 +1,8 @@
 r"""The large-d limit of random features without drawing them: resolvents of K = W^T D W as sums over D.
 
-With s_j the data spectrum and 0 < kappa_0 the root of sum_j s_j / (s_j + kappa) = d, everything is an explicit
-function of kappa = kappa_0 + shift (Paquette et al., arXiv 2405.15074, section 1.3, with z = -kappa m):
+With s_j the data spectrum and 0 < kappa_0 the root of sum_j s_j / (s_j + kappa) = d, everything is an
+explicit function of kappa = kappa_0 + shift (Paquette et al., arXiv 2405.15074, section 1.3, with z = -kappa
+m):
 
     z(kappa)                           = -kappa (1 - S(kappa) / d),      S(kappa) = sum_j s_j / (s_j + kappa)
     Tr K (K - z)^-1                    -> S(kappa)
@@ -79,7 +80,7 @@ class Resolvent:
         return -kappa * m, -m - kappa * squares
 
     def sums(self, shift: Complex, z: Complex) -> tuple[Complex, Complex]:
-        """Resolvent of the target and trace of K (K - z)^-1 at z = z(kappa_0 + shift)."""
+        """Give the target's resolvent and Tr K (K - z)^-1 at z = z(kappa_0 + shift)."""
         kappa = self.kappa_0 + shift
         real, height = self.s + kappa.real[..., None], kappa.imag[..., None]
         size = 1.0 / (real * real + height * height)
@@ -280,4 +281,4 @@ def _falling_root(function: Callable[[float], float], high: float) -> float:
 
 
 def _continuous_log(values: Complex) -> Complex:
-    return np.log(abs(values)) + 1j * np.unwrap(np.angle(values), axis=0)
+    return np.asarray(np.log(abs(values)) + 1j * np.unwrap(np.angle(values), axis=0))

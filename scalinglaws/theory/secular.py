@@ -1,12 +1,12 @@
 r"""Expected risk at a constant rate given the features: d exponentials, exact at every step.
 
-With poles a_i = 2 lr B lambda_i - lr^2 B (B+1) lambda_i^2 and weights k_i = lr^2 B lambda_i^2 the second moments
-follow a diagonal matrix plus rank one, whose eigenvalues 1 - y solve 1 = sum_i k_i / (a_i - y). Then
+With poles a_i = 2 lr B lambda_i - lr^2 B (B+1) lambda_i^2 and weights k_i = lr^2 B lambda_i^2 the second
+moments follow a diagonal matrix plus rank one, whose eigenvalues 1 - y solve 1 = sum_i k_i / (a_i - y). Then
 
     P(t) = P(infinity) + sum_l R_l (1 - y_l)^t
 
-with R_l from the residues: a step at t = 1e15 costs what one at t = 10 costs. y_l is kept as an offset from the
-nearest a_i, so decay rates far below the rounding error of 1 - y keep their relative accuracy.
+with R_l from the residues: a step at t = 1e15 costs what one at t = 10 costs. y_l is kept as an offset from
+the nearest a_i, so decay rates far below the rounding error of 1 - y keep their relative accuracy.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def instance_curves(instance: Instance, lr: float, batch: int) -> RiskCurves:
     scaled = lr * instance.eigenvalues[moving]
     decay = batch * scaled * (2.0 - (batch + 1) * scaled)
     poles, place = np.unique(decay, return_inverse=True)
-    weights = np.bincount(place, weights[moving])
-    energy = np.bincount(place, instance.rho[moving] ** 2)
+    weights = _collect(place, weights[moving])
+    energy = _collect(place, instance.rho[moving] ** 2)
     if poles.size == 0:
         constant = ExponentialSum(q=np.zeros(1), weight=np.array([floor]))
         return RiskCurves(constant, constant, ExponentialSum(q=np.zeros(1), weight=np.zeros(1)))
@@ -60,3 +60,8 @@ def instance_curves(instance: Instance, lr: float, batch: int) -> RiskCurves:
     forcing = ExponentialSum(q=np.append(-poles, 0.0), weight=np.append(energy, floor))
     noise = ExponentialSum(q=np.append(risk.q, forcing.q), weight=np.append(risk.weight, -forcing.weight))
     return RiskCurves(risk, forcing, noise)
+
+
+def _collect(place: NDArray[np.int64], values: Float) -> Float:
+    """Add up the values that belong to equal poles."""
+    return np.asarray(np.bincount(place, values), dtype=np.float64)

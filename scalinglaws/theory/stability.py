@@ -4,9 +4,10 @@ With constant summed-gradient rate lr and batch B the expected risk stays bounde
 
     sum_i lr lambda_i / (2 - lr (B+1) lambda_i) < 1   and   lr (B+1) lambda_max < 2
 
-(the noise kernel sums to less than one, Paquette et al., arXiv 2405.15074, proposition 2.1). Put x = 2 / (lr (B+1)):
-the first says sum_i lambda_i / (x - lambda_i) < B + 1, and the threshold is one root of an increasing function.
-In the large-d limit the same root is taken over the data spectrum, followed by the map kappa -> z.
+(the noise kernel sums to less than one, Paquette et al., arXiv 2405.15074, proposition 2.1). Put x = 2 / (lr
+(B+1)): the first says sum_i lambda_i / (x - lambda_i) < B + 1, and the threshold is one root of an
+increasing function. In the large-d limit the same root is taken over the data spectrum, followed by the map
+kappa -> z.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 from scalinglaws._random import RNGLike, seed_sequence
 from scalinglaws.errors import require
 from scalinglaws.models import PLRF, Model
-from scalinglaws.theory.limit import feature_limit, root
+from scalinglaws.theory.limit import FeatureLimit, feature_limit, root
 
-__all__ = ["METHODS", "critical_lr", "critical_rate"]
+__all__ = ["METHODS", "critical_lr", "critical_rate", "limit_critical_rate"]
 
 METHODS = ("deterministic", "instance")
 
@@ -63,7 +64,17 @@ def critical_lr(model: Model, batch: int = 1, *, method: str = "deterministic", 
     require(whole, "batch", batch, "must be an integer >= 1")
     if method == "instance" or not isinstance(model, PLRF):
         return critical_rate(model.instance(seed_sequence(rng)).eigenvalues, int(batch))
-    limit = feature_limit(model)
+    return limit_critical_rate(feature_limit(model), int(batch))
+
+
+def limit_critical_rate(limit: FeatureLimit, batch: int) -> float:
+    """Find the critical rate in the limit of many features.
+
+    Examples
+    --------
+    >>> f"{limit_critical_rate(feature_limit(PLRF(alpha=1.0, beta=0.7, d=10**9)), batch=1):.9f}"
+    '0.610985661'
+    """
     of = limit.resolvent
     x = _balance(of.s, of.trace, batch)
     edge = limit.top if x <= -limit.top_kappa else x * (1.0 + (batch + 1) / of.d)

@@ -1,8 +1,8 @@
 """Risk under changing rates and batches: exact steps, or blocks of them chosen by an error estimate.
 
 `recursion` does every step (real modes, compiled): exact, and what everything else is tested against.
-`blocks_of_steps` does the first steps one by one and then blocks whose length may grow with the step number, each
-computed at two orders whose difference stays below TOLERANCE; 1e12 steps take about as long as 1e6.
+`blocks_of_steps` does the first steps one by one and then blocks whose length may grow with the step number,
+each computed at two orders whose difference stays below TOLERANCE; 1e12 steps take about as long as 1e6.
 Both return risk and forcing at the recorded steps, infinite once the risk has passed CEILING.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from scalinglaws.kernels.moments import advance_moments
 from scalinglaws.optimizers import ResolvedSGD
-from scalinglaws.theory.blocks import State, advance_block
+from scalinglaws.theory.blocks import SHORTEST, State, advance_block, decay_factor
 from scalinglaws.theory.modes import Modes
 
 __all__ = ["blocks_of_steps", "recursion"]
@@ -29,8 +29,6 @@ CHUNK = 4096
 CEILING = 1e300
 EARLY = 32
 """Steps done one by one before the first block."""
-SHORTEST = 16
-"""Shortest block; a stretch with fewer steps is done one by one."""
 ORDERS = 6, 5
 TOLERANCE = 1e-10
 """Largest relative difference between the risks of both orders at the end of a block."""
@@ -38,10 +36,18 @@ FASTER, SLOWER = 2.0, 0.2
 """Largest and smallest change of the length from one block to the next."""
 
 
-def recursion(modes: Modes, opt: ResolvedSGD, steps: Steps) -> tuple[Float, Float]:
-    """Do every step up to the last recorded one. Modes must be real."""
+def recursion(
+    modes: Modes, opt: ResolvedSGD, steps: Steps, learned: Modes | None = None
+) -> tuple[Float, Float, Float | None]:
+    """Do every step up to the last recorded one. Modes must be real.
+
+    Returns
+    -------
+    Risk, forcing, and the decay of `learned` without noise (None if not asked for).
+    """
     quiet = replace(modes, source=np.zeros_like(modes.source))
-    return _run(modes, opt, steps), _run(quiet, opt, steps)
+    pure = None if learned is None else _run(learned, opt, steps)
+    return _run(modes, opt, steps), _run(quiet, opt, steps), pure
 
 
 def _run(modes: Modes, opt: ResolvedSGD, steps: Steps) -> Float:
@@ -59,40 +65,57 @@ def _run(modes: Modes, opt: ResolvedSGD, steps: Steps) -> Float:
     return np.where(out < CEILING, out, np.inf)
 
 
-def blocks_of_steps(modes: Modes, opt: ResolvedSGD, steps: Steps) -> tuple[Float, Float]:
-    """Advance from one recorded step or kink of the schedule to the next in blocks."""
-    risk, forcing = np.full(steps.size, np.inf), np.full(steps.size, np.inf)
-    state = State(step=0, forcing=modes.initial, noise=np.zeros_like(modes.initial))
-    for state in _visit(modes, opt, state, _stops(opt, steps)):
+def blocks_of_steps(
+    modes: Modes, opt: ResolvedSGD, steps: Steps, learned: Modes | None = None
+) -> tuple[Float, Float, Float | None]:
+    """Advance from one recorded step or kink of the schedule to the next in blocks.
+
+    Returns
+    -------
+    As `recursion`.
+    """
+    risk, forcing, pure = (np.full(steps.size, np.inf) for _ in range(3))
+    states = _visit(modes, opt, steps)
+    left = np.empty(0) if learned is None else learned.initial
+    last = 0
+    for state in states:
+        if learned is not None:
+            left = left * decay_factor(learned.z, opt, last, state.step - last)
+        last = state.step
         place = int(np.searchsorted(steps, state.step))
-        if steps[place] == state.step:
+        if place < steps.size and steps[place] == state.step:
             risk[place] = state.risk(modes.floor)
             forcing[place] = modes.floor + float(state.forcing.sum().real)
-    return risk, forcing
+            pure[place] = float(left.sum())
+    return risk, forcing, None if learned is None else pure
 
 
 def _stops(opt: ResolvedSGD, steps: Steps) -> list[int]:
-    """Recorded steps, and those at which rate or batch are not smooth."""
+    """List the recorded steps and those at which rate or batch are not smooth."""
     kinks = {opt.schedule.warmup, opt.schedule.steps or 0, *opt.batch.steps}
     return sorted({int(step) for step in steps} | {kink for kink in kinks if kink < steps[-1]})
 
 
-def _visit(modes: Modes, opt: ResolvedSGD, state: State, stops: list[int]) -> Iterator[State]:
+def _visit(modes: Modes, opt: ResolvedSGD, steps: Steps) -> Iterator[State]:
+    """States from step 0 on, at the end of every block and at every stop."""
+    state = State(step=0, forcing=modes.initial, noise=np.zeros_like(modes.initial))
+    yield state
     length = 2.0 * SHORTEST
-    for stop in stops:
+    for stop in _stops(opt, steps):
         while state.step < stop:
             n = min(int(length), max(state.step, SHORTEST), stop - state.step)
             if n < SHORTEST or state.step < EARLY:
-                n = min(SHORTEST, stop - state.step)
-                state = _one_by_one(modes, opt, state, n)
+                state = _one_by_one(modes, opt, state, min(SHORTEST, stop - state.step))
                 length = max(length, 2.0 * SHORTEST)
             else:
                 trial, factor = _try_block(modes, opt, state, n)
-                state = trial or state
                 length = factor * n if trial is None or factor < 1.0 else max(length, factor * n)
+                if trial is None:
+                    continue
+                state = trial
             if not state.risk(modes.floor) < CEILING:
                 return
-        yield state
+            yield state
 
 
 def _try_block(modes: Modes, opt: ResolvedSGD, state: State, n: int) -> tuple[State | None, float]:
