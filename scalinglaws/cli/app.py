@@ -153,8 +153,12 @@ def _train(ladder: Ladder, out: Path, workers: int) -> xr.Dataset:
     from scalinglaws.training import train_ladder, worker_pool
 
     require(workers >= 0, "--workers", workers, "must be 0 (one per core) or more")
-    with progress_bar() as show, worker_pool(workers or None) as pool:
-        family = train_ladder(ladder, out, executor=pool, report=show)
+    try:
+        with progress_bar() as show, worker_pool(workers or None) as pool:
+            family = train_ladder(ladder, out, executor=pool, report=show, checkpoint_every=3.0)
+    except KeyboardInterrupt:
+        typer.echo("interrupted: what was done is kept, and the same command goes on from there", err=True)
+        raise typer.Exit(130) from None
     save_curves(family, out / "family.nc")
     return family
 
@@ -266,6 +270,3 @@ def main() -> None:
     except OSError as error:
         typer.echo(f"scalinglaws: {error.filename or 'file'}: {error.strerror or error}", err=True)
         sys.exit(2)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; what was finished is kept, run the same command to go on", err=True)
-        sys.exit(130)

@@ -2,8 +2,10 @@
 
 import json
 import shlex
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -108,3 +110,19 @@ def test_an_unknown_option_is_exit_code_two(folder, monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         main()
     assert stopped.value.code == 2
+
+
+def test_interrupted_training_says_that_it_can_go_on_and_does(folder):
+    (folder / "long.toml").write_text(TINY_LADDER.replace("[640, 1280, 2560]", "[60000]"))
+    command = [sys.executable, "-c", "from scalinglaws.cli import main; main()", "train", "long.toml", "--out", "long"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    kept = folder / "long"
+    deadline = time.monotonic() + 120
+    while not any(kept.glob("*.ckpt")) and not any(kept.glob("*.nc")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in said.splitlines()[-1]
+    run("train", "long.toml", "--out", "long", "--workers", "2")
+    assert (kept / "family.nc").exists()
