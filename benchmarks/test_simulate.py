@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -62,11 +63,11 @@ def draw(out, steps, key):
 @pytest.mark.usefixtures("frozen")
 def test_against_explicit_simulation(benchmark):
     """Replicate-steps a second on two cores, at least 1,000 times those of NumPy on the same two cores."""
-    steps, replicates = 20_000, 4
+    steps, replicates = 10_000, 2
     features = features_of(MODEL, seed_sequence(0))
     rate, rng = float(OPT.resolve(MODEL).rate(0)), np.random.default_rng(0)
     theta = np.zeros(D)
-    few = 20
+    few = 2  # short rounds: the threads of BLAS suffer most from company
 
     def explicitly():
         for _ in range(few):
@@ -75,7 +76,7 @@ def test_against_explicit_simulation(benchmark):
     def reduced():
         simulate(MODEL, OPT, [steps], replicates=replicates, rng=0, workers=2, backend="cpu")
 
-    slow, fast = fastest(explicitly, reduced, rounds=5)
+    slow, fast = fastest(explicitly, reduced, rounds=25)
     benchmark.pedantic(reduced, rounds=1)
     ratio = (slow / few) / (fast / (steps * replicates))
     benchmark.extra_info.update(
@@ -117,15 +118,27 @@ def test_against_bare_normals(benchmark):
 
 @pytest.mark.usefixtures("frozen")
 def test_two_workers_against_one(benchmark):
-    """Two workers take at least 1.7 times as many replicate-steps a second as one."""
+    """Two workers take at least 1.7 times as many replicate-steps a second as one, on two free cores.
+
+    What two bare loops in two threads gain at the same moment says how free the second core is.
+    """
+    steps, key = 10_000, replicate_seed(seed_sequence(0), 0).generate_state(3)
+    draw(np.empty(4), 1, key)
+
+    def loops(pool):
+        list(pool.map(lambda _: draw(np.empty(4 * (D // 4 + 1)), steps, key), range(2)))
 
     def run(workers):
-        simulate(MODEL, OPT, [10_000], replicates=8, rng=0, workers=workers, backend="cpu")
+        simulate(MODEL, OPT, [steps], replicates=2, rng=0, workers=workers, backend="cpu")
 
-    one, two = fastest(lambda: run(1), lambda: run(2), rounds=9)
+    with ThreadPoolExecutor(1) as single, ThreadPoolExecutor(2) as double:
+        one, two, loops_one, loops_two = fastest(
+            lambda: run(1), lambda: run(2), lambda: loops(single), lambda: loops(double), rounds=25
+        )
     benchmark.pedantic(run, args=(2,), rounds=1)
-    benchmark.extra_info.update(one_s=one, two_s=two, ratio=one / two)
-    assert one / two > 1.7
+    free = loops_one / loops_two
+    benchmark.extra_info.update(one_s=one, two_s=two, ratio=one / two, ratio_of_bare_loops=free)
+    assert one / two > 1.7 * free / 2.0
 
 
 def test_memory_of_a_large_spectrum(benchmark):

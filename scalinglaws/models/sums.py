@@ -8,7 +8,7 @@ b_k^2 = k^2 (N^2 - k^2) / (4 (4 k^2 - 1)), Gautschi, Orthogonal Polynomials (200
 become Legendre's, and v = 1e15 needs 700 nodes at alpha = 0.7 and 950 at alpha = 1.5.
 
 For the sums of random-feature theory, sum_j j^(-2a) / (j^(-2a) + kappa), the relative error is below 1e-12
-for |arg kappa| <= 3 pi/4 and alpha <= 3 (tests/models/test_sums.py).
+for |arg kappa| <= 3 pi/4 and alpha <= 1.5, below 1e-10 for alpha <= 3 (tests/models/test_sums.py).
 """
 
 from __future__ import annotations

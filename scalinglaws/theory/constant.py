@@ -146,8 +146,11 @@ class ConstantRate:
         """F^ and K^ at complex points of the contour."""
         reach = 2.0 * math.log(FAR * max(1.0, self.limit.top / self.centre))
         out = q[0] * np.exp(np.linspace(reach, 0.0, math.ceil(reach), endpoint=False))
-        z = self._roots(q)
-        return self._combine(q, z, *self.limit.follow(z, self._roots(out)))
+        z, far = self._roots(q), self._roots(out)
+        target, trace = np.empty_like(z), np.empty_like(z)
+        for i in range(2):
+            target[:, i], trace[:, i] = self.limit.follow(z[:, i], far[:, i])
+        return self._combine(q, z, target, trace)
 
     def _combine(self, q: Complex, z: Complex, target: Complex, trace: Complex) -> tuple[Complex, Complex]:
         """Partial fractions: F^ and K^ at q from the resolvents at both roots (last axis)."""

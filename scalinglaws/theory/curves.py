@@ -12,6 +12,8 @@ __all__ = ["ExponentialSum", "RiskCurves", "log1p"]
 
 BLOCK = 2**22
 """Exponentials computed at once: 64 MiB."""
+GONE = -746.0
+"""exp of this is zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +37,7 @@ class ExponentialSum:
         with np.errstate(over="ignore", invalid="ignore"):
             for first in range(0, steps.size, rows):
                 exponent = np.multiply.outer(steps[first : first + rows].astype(np.float64), logs)
+                exponent[exponent.real < GONE] = GONE  # the phase of what has vanished is slow to reduce
                 value[first : first + rows] = (np.exp(exponent) @ self.weight).real
         return np.where(np.isfinite(value), value, np.inf)
 

@@ -16,32 +16,21 @@ above the spectrum has kappa < -s_1.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import BarycentricInterpolator, CubicSpline
 from scipy.optimize import brentq
 
 from scalinglaws.errors import require
+from scalinglaws.kernels.resolvent import follow_path
 from scalinglaws.models import PLRF
 
 __all__ = ["FeatureLimit", "Resolvent", "feature_limit", "root"]
 
 Complex = NDArray[np.complex128]
 Float = NDArray[np.float64]
-
-COARSE = 4
-"""Every COARSE-th point is found by continuation."""
-NEWTON = 3
-"""Steps from an interpolated point to full accuracy."""
-SMALL = 1e-7
-"""Relative size of a Newton step after which the next would be below rounding."""
-MAX_NEWTON = 30
-CUT, MERGED = 1e-2, 8
-"""Seen from above the spectrum, data eigenvalues below CUT * top are merged into MERGED nodes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,53 +57,15 @@ class Resolvent:
     def z_and_slope(self, shift: Complex) -> tuple[Complex, Complex]:
         """Spectral variable and its derivative by kappa at `shift`, any shape."""
         kappa = self.kappa_0 + shift
-        # 1 / (s + kappa) in real arithmetic: several times faster than complex division.
-        real, height = self.s + kappa.real[..., None], kappa.imag
-        size = 1.0 / (real * real + (height * height)[..., None])
-        m = shift * ((real * size) @ self.weight - 1j * height * (size @ self.weight))
-        plain = self.trace / self.d
-        real *= size
-        squares = (
-            size @ plain - 2.0 * height**2 * ((size * size) @ plain) - 2j * height * ((real * size) @ plain)
-        )
-        return -kappa * m, -m - kappa * squares
+        inverse = 1.0 / (self.s + kappa[..., None])
+        m = shift * (inverse @ self.weight)
+        return -kappa * m, -m - kappa * (inverse**2 @ (self.trace / self.d))
 
     def sums(self, shift: Complex, z: Complex) -> tuple[Complex, Complex]:
         """Give the target's resolvent and Tr K (K - z)^-1 at z = z(kappa_0 + shift)."""
         kappa = self.kappa_0 + shift
-        real, height = self.s + kappa.real[..., None], kappa.imag[..., None]
-        size = 1.0 / (real * real + height * height)
-        columns = np.stack([self.energy, self.trace], axis=-1)
-        both = (real * size) @ columns - 1j * height * (size @ columns)
-        return -kappa / z * both[..., 0], both[..., 1]
-
-    def refine(self, shift: Complex, z: Complex) -> tuple[Complex, bool]:
-        """Improve shifts by NEWTON steps; say whether the last was small enough for full accuracy."""
-        for _ in range(NEWTON):
-            value, slope = self.z_and_slope(shift)
-            change = (z - value) / slope
-            shift = shift + change
-        return shift, bool(np.all(abs(change) < SMALL * abs(shift)))
-
-    def seen_from_above(self, cut: float) -> Resolvent:
-        """Merge the nodes with s < cut into a few that sum alike for |kappa| >> cut: interpolation in s."""
-        small = self.s < cut
-        if small.sum() <= MERGED:
-            return self
-        nodes = 0.5 * cut * (1.0 + np.cos(math.pi * (np.arange(MERGED) + 0.5) / MERGED))
-        basis = BarycentricInterpolator(nodes, np.eye(MERGED))(self.s[small])
-
-        def merge(values: Float) -> Float:
-            return np.concatenate([values[~small], values[small] @ basis])
-
-        return Resolvent(
-            s=np.concatenate([self.s[~small], nodes]),
-            energy=merge(self.energy),
-            trace=merge(self.trace),
-            weight=merge(self.weight),
-            kappa_0=self.kappa_0,
-            d=self.d,
-        )
+        inverse = 1.0 / (self.s + kappa[..., None])
+        return -kappa / z * (inverse @ self.energy), inverse @ self.trace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -155,7 +106,7 @@ class FeatureLimit:
         """Solve z(kappa) = z for z >= `top`."""
         if z <= self.top:
             return self.top_kappa
-        return -root(lambda x: self.z_above(-x) - z, -self.top_kappa, z)
+        return -root(lambda x: self.z_above(-x) - z, -self.top_kappa, z * (1.0 + 1e-9))  # z_above(-x) > x
 
     def shift_below(self, z: float) -> float:
         """Solve z(kappa_0 + shift) = z for real z up to the edge `gap`."""
@@ -173,53 +124,28 @@ class FeatureLimit:
         return root(lambda x: -excess(x), 1e-30 * self.resolvent.kappa_0, size)
 
     def follow(self, path: Complex, toward_infinity: Complex) -> tuple[Complex, Complex]:
-        """Evaluate the resolvents along paths that stay off the spectrum.
+        """Evaluate the resolvents along a path that stays off the spectrum.
 
-        kappa(z) is continued from far away, where kappa = -z + trace / d, along every COARSE-th point of the
-        paths; the points in between are interpolated and refined.
+        kappa(z) is continued from far away, where kappa = -z + trace / d.
 
         Parameters
         ----------
         path
-            Points z, shape (n, 1) or (n, 2). The first column may come close to zero; the second stays where
-            Re z is of the order of `top` or larger.
+            Points z, shape (n,).
         toward_infinity
-            Points from far away to the beginning of each path, shape (k, 1) or (k, 2).
+            Points from far away to the beginning of the path, shape (k,).
 
         Returns
         -------
-        Resolvent of the target and trace of K (K - z)^-1, each of the shape of `path`.
+        Resolvent of the target and trace of K (K - z)^-1, each of shape (n,).
         """
-        lead, points = len(toward_infinity), np.arange(len(path))
-        coarse = np.unique(np.append(points[::COARSE], points[-1]))
-        found = self._walk(np.concatenate([toward_infinity, path[coarse]]))[lead:]
-        guess = np.exp(CubicSpline(coarse, _continuous_log(found))(points)) if len(coarse) > 3 else None
-        target, trace = np.empty_like(path), np.empty_like(path)
-        seen = self.resolvent, self.resolvent.seen_from_above(CUT * self.top)
-        for column, of in enumerate(seen[: path.shape[1]]):
-            z, good = path[:, column], False
-            if guess is not None:
-                shift, good = of.refine(guess[:, column], z)
-            if not good:
-                shift = self._walk(np.concatenate([toward_infinity, path]))[lead:, column]
-            target[:, column], trace[:, column] = of.sums(shift, z)
-        return target, trace
-
-    def _walk(self, route: Complex) -> Complex:
-        of = self.resolvent
-        shift = -route[0] + float(of.trace.sum()) / of.d - of.kappa_0
-        found = np.empty_like(route)
-        z, slope = of.z_and_slope(shift)
-        for i, target in enumerate(route):
-            shift = shift * np.exp(z / (shift * slope) * np.log(target / z))  # tangent in logarithms
-            for _ in range(MAX_NEWTON):
-                z, slope = of.z_and_slope(shift)
-                change = (target - z) / slope
-                shift = shift + change
-                if bool(np.all(abs(change) <= SMALL * abs(shift))):
-                    break
-            found[i] = shift
-        return found
+        of, route = self.resolvent, np.concatenate([toward_infinity, path])
+        target, trace = np.empty_like(route), np.empty_like(route)
+        shift = complex(-route[0] + of.trace.sum() / of.d - of.kappa_0)
+        arrays = of.s, of.energy, of.trace, of.weight
+        converged = follow_path(*arrays, float(of.d), of.kappa_0, shift, route, target, trace)
+        assert converged, "the path came too close to the spectrum"
+        return target[len(toward_infinity) :], trace[len(toward_infinity) :]
 
 
 def feature_limit(model: PLRF) -> FeatureLimit:
@@ -278,7 +204,3 @@ def _falling_root(function: Callable[[float], float], high: float) -> float:
     while function(low) < 0:
         low *= 1e-2
     return root(lambda x: -function(x), low, high)
-
-
-def _continuous_log(values: Complex) -> Complex:
-    return np.asarray(np.log(abs(values)) + 1j * np.unwrap(np.angle(values), axis=0))

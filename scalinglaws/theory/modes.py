@@ -78,12 +78,12 @@ def limit_modes(limit: FeatureLimit, edge: float, label_noise: float) -> Modes:
     half = 0.5 * edge
     y, weight = interval_contour(limit.gap / half, limit.top / half)
     z = half * y
-    out = np.geomspace(1e3 * (1.0 + limit.top / abs(z[0])), 1.0, 16, endpoint=False)[:, None] * z[0]
-    target, trace = limit.follow(z[:, None], out)
+    out = np.geomspace(1e3 * (1.0 + limit.top / abs(z[0])), 1.0, 16, endpoint=False) * z[0]
+    target, trace = limit.follow(z, out)
     weight = -2.0 * half * weight
     return Modes(
         z=z,
-        initial=weight * target[:, 0],
-        source=weight * z * trace[:, 0],
+        initial=weight * target,
+        source=weight * z * trace,
         floor=limit.irreducible + label_noise,
     )

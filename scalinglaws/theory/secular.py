@@ -22,6 +22,9 @@ __all__ = ["instance_curves"]
 
 Float = NDArray[np.float64]
 
+STATIC = 1e-280
+"""A mode with (lr lambda)^2 B below this does not move in any number of steps: its energy stays."""
+
 
 def instance_curves(instance: Instance, lr: float, batch: int) -> RiskCurves:
     """Risk, forcing and noise of SGD with a constant rate on one instance.
@@ -38,7 +41,7 @@ def instance_curves(instance: Instance, lr: float, batch: int) -> RiskCurves:
     array([1.    , 0.75  , 0.5625])
     """
     weights = lr**2 * batch * instance.eigenvalues**2
-    moving = weights > 0.0
+    moving = weights > STATIC
     floor = instance.irreducible + float(instance.rho[~moving] @ instance.rho[~moving])
     scaled = lr * instance.eigenvalues[moving]
     decay = batch * scaled * (2.0 - (batch + 1) * scaled)

@@ -34,10 +34,13 @@ LONGEST_RECURSION = 4e9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Solution:
-    """Curves before labelling; `critical` is the critical rate where the rate is constant."""
+    """Curves before labelling: forcing and learned as far as components are asked for.
+
+    `critical` is the critical rate where the rate is constant.
+    """
 
     risk: Float
-    forcing: Float
+    forcing: Float | None
     learned: Float | None
     floor: float
     critical: float | None
@@ -180,13 +183,11 @@ def _evaluate(
     critical: float,
 ) -> _Solution:
     lr, batch = rate
-    pure = None
+    forcing = pure = None
     if learned is not None:
         decay = lr * batch * learned.z * (2.0 - lr * (batch + 1) * learned.z)
-        pure = ExponentialSum(q=-decay, weight=learned.initial)(at)
-    return _Solution(
-        risk=curves.risk(at), forcing=curves.forcing(at), learned=pure, floor=floor, critical=critical
-    )
+        forcing, pure = curves.forcing(at), ExponentialSum(q=-decay, weight=learned.initial)(at)
+    return _Solution(risk=curves.risk(at), forcing=forcing, learned=pure, floor=floor, critical=critical)
 
 
 def _standing_still(risk: float, floor: float, at: Steps) -> _Solution:
@@ -213,7 +214,7 @@ def _constant(opt: ResolvedSGD) -> tuple[float, int]:
 
 def _variables(solution: _Solution, components: bool) -> dict[str, tuple[Any, ArrayLike]]:
     variables: dict[str, tuple[Any, ArrayLike]] = {"risk": ("step", solution.risk)}
-    if components and solution.learned is not None:
+    if components and solution.forcing is not None and solution.learned is not None:
         with np.errstate(invalid="ignore"):  # inf - inf, where a diverging run has overflowed
             rest = solution.forcing - solution.floor - solution.learned
             noise = solution.risk - solution.forcing

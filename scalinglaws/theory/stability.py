@@ -39,7 +39,8 @@ def critical_lr(model: Model, batch: int = 1, *, method: str = "deterministic", 
         Samples per update.
     method
         "deterministic" for the limit of many features, "instance" for one draw of them. The same for
-        `GaussianLeastSquares`, which draws nothing.
+        `GaussianLeastSquares`, which draws nothing. The limit spreads the top eigenvalue over a band of
+        relative half-width 2 / sqrt(d), which matters where that mode alone sets the edge: large batches.
     rng
         Draws the features of an instance, as in `solve`.
 

@@ -120,9 +120,10 @@ def _visit(modes: Modes, opt: ResolvedSGD, steps: Steps) -> Iterator[State]:
 
 def _try_block(modes: Modes, opt: ResolvedSGD, state: State, n: int) -> tuple[State | None, float]:
     """Advance by n steps if the error estimate allows; the change of length it suggests."""
-    (end, risk), (_, check) = (advance_block(modes, opt, state, n, order) for order in ORDERS)
+    with np.errstate(over="ignore", invalid="ignore"):
+        (end, risk), (_, check) = (advance_block(modes, opt, state, n, order) for order in ORDERS)
     error = abs(risk - check) / (TOLERANCE * abs(risk))
-    if not np.isfinite(error):
+    if not np.isfinite(error):  # overflow inside the block: come closer in shorter ones
         return None, SLOWER
     factor = 0.9 * max(error, 1e-12) ** (-1.0 / (2 * ORDERS[1]))
     return (end if error <= 1.0 else None), min(max(factor, SLOWER), FASTER)
@@ -131,8 +132,9 @@ def _try_block(modes: Modes, opt: ResolvedSGD, state: State, n: int) -> tuple[St
 def _one_by_one(modes: Modes, opt: ResolvedSGD, state: State, n: int) -> State:
     forcing, noise = state.forcing, state.noise
     at = np.arange(state.step, state.step + n)
-    for lr, batch in zip(opt.rate(at).tolist(), opt.batch_at(at).tolist(), strict=True):
-        risk = modes.floor + float(forcing.sum().real + noise.sum().real)
-        factor = 1.0 - lr * batch * modes.z * (2.0 - lr * (batch + 1) * modes.z)
-        forcing, noise = factor * forcing, factor * noise + lr**2 * batch * risk * modes.source
+    with np.errstate(over="ignore", invalid="ignore"):
+        for lr, batch in zip(opt.rate(at).tolist(), opt.batch_at(at).tolist(), strict=True):
+            risk = modes.floor + float(forcing.sum().real + noise.sum().real)
+            factor = 1.0 - lr * batch * modes.z * (2.0 - lr * (batch + 1) * modes.z)
+            forcing, noise = factor * forcing, factor * noise + lr**2 * batch * risk * modes.source
     return State(step=state.step + n, forcing=forcing, noise=noise)
