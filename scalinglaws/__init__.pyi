@@ -1,5 +1,6 @@
 # The public names, each imported on first use (SPEC 1): this file is their one list.
 from . import schedules as schedules
+from . import sweep as sweep
 from .curves import end_points as end_points
 from .curves import load_curves as load_curves
 from .curves import read_curves as read_curves

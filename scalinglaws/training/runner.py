@@ -19,6 +19,7 @@ from typing import Any
 import xarray as xr
 
 from scalinglaws._progress import Progress, Report, silent
+from scalinglaws._workers import exit_with_parent, worker_pool
 from scalinglaws.curves import load_curves
 from scalinglaws.errors import InputError
 from scalinglaws.training.config import TrainConfig
@@ -26,7 +27,6 @@ from scalinglaws.training.corpus import load_corpus
 from scalinglaws.training.ladder import Ladder
 from scalinglaws.training.planning import plan
 from scalinglaws.training.provenance import describe, join_runs, read_ended
-from scalinglaws.training.workers import exit_with_parent, worker_pool
 
 __all__ = ["train_ladder", "worker_pool"]
 

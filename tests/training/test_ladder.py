@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from scalinglaws.errors import InputError
 from scalinglaws.training import Ladder, demo_ladder, plan, train, train_ladder, worker_pool
 from scalinglaws.training.provenance import configs_of
+from tests.processes import descendants, is_alive, wait_until
 
 
 @pytest.fixture
@@ -132,42 +132,15 @@ def test_workers_do_not_outlive_their_parent(ladder, tmp_path, how):
     command = [sys.executable, str(tmp_path / "go.py"), json.dumps(ladder), str(tmp_path / "out")]
     parent = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
-        _wait_until(lambda: len(list((tmp_path / "out").glob("*.ckpt"))) == 2, 60)
-        children = _descendants(parent.pid)
+        wait_until(lambda: len(list((tmp_path / "out").glob("*.ckpt"))) == 2, 60)
+        children = descendants(parent.pid)
         assert len(children) >= 2
     finally:
         os.kill(parent.pid, how)
         parent.communicate()
-    _wait_until(lambda: not any(_is_alive(pid) for pid in children), 10)
+    wait_until(lambda: not any(is_alive(pid) for pid in children), 10)
     assert not list((tmp_path / "out").glob("*.nc"))
     assert len(list((tmp_path / "out").glob("*.ckpt"))) == 2
-
-
-def _descendants(pid):
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _stat(entry.name)[1:2] == [str(pid)]:
-            found += [int(entry.name), *_descendants(int(entry.name))]
-    return found
-
-
-def _is_alive(pid):
-    return _stat(pid)[:1] not in ([], ["Z"])
-
-
-def _stat(pid):
-    """State, parent and more of a process; nothing if it is gone."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return []
-
-
-def _wait_until(condition, seconds):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited too long"
-        time.sleep(0.02)
 
 
 def test_demo_can_identify_a_law():
