@@ -16,6 +16,9 @@ from .optimizers import BatchSchedule as BatchSchedule
 from .optimizers import relative_lr as relative_lr
 from .prediction import optimal as optimal
 from .prediction import predict_held_out as predict_held_out
+from .prediction.approaches import approaches as approaches
+from .prediction.atlas import atlas as atlas
+from .prediction.frontier import frontier as frontier
 from .report import analyse as analyse
 from .report import write_report as write_report
 from .schedules import Schedule as Schedule

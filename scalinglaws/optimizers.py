@@ -54,9 +54,7 @@ class BatchSchedule:
     def __post_init__(self) -> None:
         steps = tuple(_whole("batch steps", step, 0) for step in self.steps)
         sizes = tuple(_whole("batch", size, 1) for size in self.sizes)
-        require(
-            len(steps) == len(sizes) > 0, "batch", (self.steps, self.sizes), "needs one size for each step"
-        )
+        require(len(steps) == len(sizes) > 0, "batch", (self.steps, self.sizes), "needs one size for each step")
         increasing = steps[0] == 0 and all(a < b for a, b in pairwise(steps))
         require(increasing, "batch steps", steps, "must start at 0 and increase")
         object.__setattr__(self, "steps", steps)
@@ -235,7 +233,5 @@ def _rate_schedule(name: str, rate: Any) -> Schedule:
 
 def _whole(name: str, value: Any, least: int) -> int:
     number = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    require(
-        number and value >= least and value == np.floor(value), name, value, f"must be an integer >= {least}"
-    )
+    require(number and value >= least and value == np.floor(value), name, value, f"must be an integer >= {least}")
     return int(value)

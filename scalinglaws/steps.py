@@ -43,9 +43,7 @@ def log_steps(t_max: float, per_decade: int = 20, *, zero: bool = False) -> NDAr
     array([ 0,  1,  3, 10])
     """
     require(1 <= t_max <= MAX_STEP, "t_max", t_max, f"must lie between 1 and {MAX_STEP}")
-    require(
-        per_decade >= 1 and int(per_decade) == per_decade, "per_decade", per_decade, "must be an integer >= 1"
-    )
+    require(per_decade >= 1 and int(per_decade) == per_decade, "per_decade", per_decade, "must be an integer >= 1")
     last = int(t_max)
     count = math.ceil(math.log10(t_max) * per_decade) + 1
     points = np.unique(np.rint(np.geomspace(1.0, float(last), max(count, 1))).astype(np.int64))

@@ -270,3 +270,6 @@ def main() -> None:
     except OSError as error:
         typer.echo(f"scalinglaws: {error.filename or 'file'}: {error.strerror or error}", err=True)
         sys.exit(2)
+
+
+from scalinglaws.cli import theory as _theory  # noqa: E402, F401  last: it registers its commands on `app`

@@ -33,8 +33,14 @@ def say_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Report]:
-    """Show progress on standard error while the block runs: a bar on a terminal, a line per run elsewhere."""
+def progress_bar(item: str = "run") -> Iterator[Report]:
+    """Show progress on standard error while the block runs: a bar on a terminal, a line per change of run elsewhere.
+
+    Parameters
+    ----------
+    item
+        What is counted. Only runs are worth a line each.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -47,9 +53,9 @@ def progress_bar() -> Iterator[Report]:
 
         def report(progress: Progress, /) -> None:
             nonlocal last
-            label = f"run {progress.item} of {progress.items}: {progress.label}"
+            label = f"{item} {progress.item} of {progress.items}: {progress.label}"
             bar.update(task, completed=progress.done, total=progress.total, description=label)
-            if not console.is_terminal and label != last:
+            if item == "run" and not console.is_terminal and label != last:
                 typer.echo(f"{label} ({100 * progress.done / progress.total:.0f} % of the compute done)", err=True)
             last = label
 

@@ -41,9 +41,7 @@ def _moments(
 
 
 @summing
-def _totals(
-    s: Float, energy: Float, trace: Float, real: float, imag: float
-) -> tuple[float, float, float, float]:
+def _totals(s: Float, energy: Float, trace: Float, real: float, imag: float) -> tuple[float, float, float, float]:
     e_tu, e_u, p_tu, p_u = 0.0, 0.0, 0.0, 0.0
     for i in range(s.size):
         t = s[i] + real

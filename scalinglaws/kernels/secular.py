@@ -22,9 +22,7 @@ EPS = 2.3e-16
 
 
 @summing
-def _side(
-    poles: Float, weights: Float, first: int, last: int, origin: float, offset: float
-) -> tuple[float, float]:
+def _side(poles: Float, weights: Float, first: int, last: int, origin: float, offset: float) -> tuple[float, float]:
     """Sum over poles first, ..., last - 1 and its derivative by y, at y = origin + offset."""
     value, slope = 0.0, 0.0
     for i in range(first, last):

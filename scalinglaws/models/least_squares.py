@@ -65,14 +65,10 @@ class GaussianLeastSquares:
         eigenvalues = _vector("spectrum", spectrum)
         coefficients = _vector("target", target)
         require(bool(np.all(eigenvalues >= 0)), "spectrum", eigenvalues.min(), "must be >= 0")
-        require(
-            bool(np.any(eigenvalues > 0)), "spectrum", eigenvalues.max(), "must have a positive eigenvalue"
-        )
+        require(bool(np.any(eigenvalues > 0)), "spectrum", eigenvalues.max(), "must have a positive eigenvalue")
         same = eigenvalues.shape == coefficients.shape
         require(same, "target", coefficients.shape, f"must have the shape of spectrum, {eigenvalues.shape}")
-        require(
-            np.isfinite(label_noise) and label_noise >= 0, "label_noise", label_noise, "must be finite, >= 0"
-        )
+        require(np.isfinite(label_noise) and label_noise >= 0, "label_noise", label_noise, "must be finite, >= 0")
         order = np.argsort(-eigenvalues, kind="stable")
         object.__setattr__(self, "spectrum", frozen_array(eigenvalues[order]))
         object.__setattr__(self, "target", frozen_array(coefficients[order]))
@@ -91,9 +87,7 @@ class GaussianLeastSquares:
     def instance(self, rng: RNGLike = None) -> Instance:
         """Return the problem itself; `rng` is accepted so that all models are called alike."""
         del rng
-        return Instance(
-            eigenvalues=self.spectrum, rho=frozen_array(-self.target), irreducible=self.label_noise
-        )
+        return Instance(eigenvalues=self.spectrum, rho=frozen_array(-self.target), irreducible=self.label_noise)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

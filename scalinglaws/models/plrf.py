@@ -103,9 +103,7 @@ class PLRF:
         infinite = isinstance(self.v, float) and math.isinf(self.v) and self.v > 0
         if infinite:
             summable = 2 * (self.alpha + self.beta) > 1
-            require(
-                summable, "2 (alpha + beta)", 2 * (self.alpha + self.beta), "must exceed 1 for v = infinity"
-            )
+            require(summable, "2 (alpha + beta)", 2 * (self.alpha + self.beta), "must exceed 1 for v = infinity")
             require(2 * self.alpha > 1, "2 alpha", 2 * self.alpha, "must exceed 1 for v = infinity")
         else:
             object.__setattr__(self, "v", 4 * self.d if self.v is None else _size("v", self.v))
@@ -198,9 +196,7 @@ class PLRF:
         try:
             return cls(**given)
         except TypeError:
-            raise InputError(
-                f"model = {values!r}: needs alpha, beta, d and may have v, label_noise"
-            ) from None
+            raise InputError(f"model = {values!r}: needs alpha, beta, d and may have v, label_noise") from None
 
     def _draw(self, rows: NDArray[np.float64], rng: RNGLike) -> NDArray[np.float64]:
         generator = rng if isinstance(rng, np.random.Generator) else instance_rng(seed_sequence(rng))

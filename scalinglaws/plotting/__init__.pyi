@@ -5,6 +5,9 @@ from .fits import size_term as size_term
 from .heldout import agreement as agreement
 from .heldout import held_out as held_out
 from .isoflop import isoflop as isoflop
+from .phases import draw_atlas as draw_atlas
+from .phases import frontier_curves as frontier_curves
+from .phases import phase_diagram as phase_diagram
 from .style import data_uri as data_uri
 from .style import human as human
 from .style import scientific as scientific

@@ -36,9 +36,7 @@ def run(
         curve = _one_run(features, optimizer, steps, np.random.default_rng(seed), ceiling)
         risk[i, : len(curve)] = curve
         status[i] = len(curve) < steps.size
-        progress(
-            Progress(label="simulate", item=i + 1, items=len(seeds), done=i + 1.0, total=float(len(seeds)))
-        )
+        progress(Progress(label="simulate", item=i + 1, items=len(seeds), done=i + 1.0, total=float(len(seeds))))
     return risk, status
 
 

@@ -90,9 +90,7 @@ def _polynomials(expression: sp.Expr, parameters: Sequence[sp.Symbol]) -> list[s
         return [sp.Poly(part, *parameters, domain="QQ") for part in parts if not part.is_number]
     except (sp.PolynomialError, sp.CoercionFailed) as error:
         names = ", ".join(map(str, parameters))
-        raise ValueError(
-            f"{expression} is not a rational function of {names} with rational coefficients"
-        ) from error
+        raise ValueError(f"{expression} is not a rational function of {names} with rational coefficients") from error
 
 
 def sign_at(polynomial: sp.Poly, point: Point) -> int:
@@ -156,9 +154,7 @@ def _samples(polynomials: Sequence[sp.Poly], parameters: tuple[sp.Symbol, ...]) 
     return out
 
 
-def _project(
-    polynomials: Sequence[sp.Poly], last: sp.Symbol, rest: tuple[sp.Symbol, ...]
-) -> tuple[sp.Poly, ...]:
+def _project(polynomials: Sequence[sp.Poly], last: sp.Symbol, rest: tuple[sp.Symbol, ...]) -> tuple[sp.Poly, ...]:
     inside = [p.as_expr() for p in polynomials if p.as_expr().has(last)]
     out = [p.as_expr() for p in polynomials if not p.as_expr().has(last)]
     for p in inside:
@@ -290,9 +286,7 @@ def _excluded(row: list[int], conditions: dict[int, int]) -> bool:
     return any(row[k] != sign for k, sign in conditions.items())
 
 
-def neighbours(
-    first: Sequence[Cell], second: Sequence[Cell], polynomials: Sequence[sp.Poly]
-) -> tuple[int, ...]:
+def neighbours(first: Sequence[Cell], second: Sequence[Cell], polynomials: Sequence[sp.Poly]) -> tuple[int, ...]:
     """Find the polynomials along whose zero sets the two unions of cells touch.
 
     A polynomial is found when two sample points differ in its sign alone and the straight segment between

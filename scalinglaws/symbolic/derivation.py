@@ -143,9 +143,7 @@ def document(derived: diagram.Diagram) -> str:
     ways = {region.name: _only(region.ways) for region in derived.regions}
     walls = list(dict.fromkeys(atom.expression for way in ways.values() for atom in way))
     blocks = ["# Written by `python -m scalinglaws.symbolic.derivation`; do not edit."]
-    blocks.append(
-        _table(version=version("scalinglaws"), studied=[sp.expand(limit) for limit in STUDIED], walls=walls)
-    )
+    blocks.append(_table(version=version("scalinglaws"), studied=[sp.expand(limit) for limit in STUDIED], walls=walls))
     for region in sorted(derived.regions, key=lambda r: _order(r.name)):
         best = _optimum(region)
         signs = {atom.expression: atom.sign for atom in ways[region.name]}

@@ -132,9 +132,7 @@ def _together(terms: Iterable[Term]) -> bool:
     return not any(sp.expand(-condition) in conditions for condition in conditions)
 
 
-def _deciding(
-    terms: Sequence[Term], cost: tuple[sp.Expr, sp.Expr], region: Sequence[sp.Expr]
-) -> list[sp.Expr]:
+def _deciding(terms: Sequence[Term], cost: tuple[sp.Expr, sp.Expr], region: Sequence[sp.Expr]) -> list[sp.Expr]:
     """Give the expressions whose signs fix which terms exist and which pair is optimal."""
     lines = [line(term, cost) for term in terms]
     out = [*region, *(condition for term in terms for condition in term.when)]
@@ -210,9 +208,7 @@ def phase_diagram(
         rest = [cell for cell in samples if cell not in members]
         ways = cells.describe(members, rest, atoms, parameters)
         regions.append(_region(terms, cost, parameters, outcome, tuple(members), ways, name))
-    return Diagram(
-        parameters=tuple(parameters), regions=tuple(regions), boundaries=_boundaries(regions, factors)
-    )
+    return Diagram(parameters=tuple(parameters), regions=tuple(regions), boundaries=_boundaries(regions, factors))
 
 
 def _outcome(

@@ -184,9 +184,7 @@ def checked_cost(terms: Sequence[Term], cost: tuple[Exponent, Exponent]) -> tupl
     require(len(terms) >= 2, "terms", [t.name for t in terms], "must hold at least two terms")
     for term in terms:
         floor = sp.simplify(term.p) == 0 and sp.simplify(term.q) == 0
-        require(
-            not floor, "term", term.name, "is a constant floor; leave it out, exponents describe the rest"
-        )
+        require(not floor, "term", term.name, "is a constant floor; leave it out, exponents describe the rest")
     a, b = _exact("cost", cost[0]), _exact("cost", cost[1])
     require(bool(a > 0) and bool(b > 0), "cost", cost, "must be two positive powers (of size, of time)")
     return a, b
@@ -230,12 +228,8 @@ def optimum(
     for term in terms:
         signs = [sp.sign(sp.sympify(condition).subs(values)) for condition in term.when]
         missing = set().union(*(expr.subs(values).free_symbols for expr in (term.p, term.q, *signs)))
-        require(
-            not missing, "at", at, f"must give {', '.join(sorted(map(str, missing)))} for term {term.name}"
-        )
-        require(
-            all(sign != 0 for sign in signs), "at", at, f"lies on the edge of existence of term {term.name}"
-        )
+        require(not missing, "at", at, f"must give {', '.join(sorted(map(str, missing)))} for term {term.name}")
+        require(all(sign != 0 for sign in signs), "at", at, f"lies on the edge of existence of term {term.name}")
         if all(sign > 0 for sign in signs):
             fixed = {"p": term.p.subs(values), "q": term.q.subs(values), "c": term.c.subs(values)}
             present.append(Term(name=term.name, **fixed))

@@ -112,9 +112,7 @@ def sgd_terms() -> tuple[Term, ...]:
     K_pp | 0 | (4*alpha - 1)/(2*alpha) | 2*beta - 1 4*alpha - 1 2*alpha - 1
     K_pp | (2*alpha - 1)**2/(2*alpha) | (4*alpha - 1)/(2*alpha) | 2*beta - 1 4*alpha - 1 1 - 2*alpha
     """
-    return tuple(
-        term for name, found in _all_terms().items() for part, term in found if _counts(name, part, term)
-    )
+    return tuple(term for name, found in _all_terms().items() for part, term in found if _counts(name, part, term))
 
 
 def absorbed() -> tuple[Absorbed, ...]:
@@ -135,7 +133,5 @@ def absorbed() -> tuple[Absorbed, ...]:
 def _compare(term: Term, host: Term) -> Absorbed:
     below = 1 - 2 * ALPHA in (*term.when, *host.when)
     slowdown = 1 - 2 * ALPHA if below else sp.Integer(0)  # t ~ T d^slowdown
-    start, end = (
-        sp.factor(host.p - term.p + (host.q - term.q) * (y + slowdown)) for y in (sp.Integer(0), 2 * ALPHA)
-    )
+    start, end = (sp.factor(host.p - term.p + (host.q - term.q) * (y + slowdown)) for y in (sp.Integer(0), 2 * ALPHA))
     return Absorbed(term=term, host=host, at_start=start, at_end=end)

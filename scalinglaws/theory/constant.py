@@ -155,9 +155,7 @@ class ConstantRate:
     def _combine(self, q: Complex, z: Complex, target: Complex, trace: Complex) -> tuple[Complex, Complex]:
         """Partial fractions: F^ and K^ at q from the resolvents at both roots (last axis)."""
         gap = z[..., 1] - z[..., 0]
-        forcing = (target[..., 0] - target[..., 1]) * self.centre**2 / (
-            self.fastest * gap
-        ) + self.label_noise / q
+        forcing = (target[..., 0] - target[..., 1]) * self.centre**2 / (self.fastest * gap) + self.label_noise / q
         kernel = (z[..., 0] * trace[..., 0] - z[..., 1] * trace[..., 1]) / ((self.batch + 1) * gap)
         return forcing, kernel
 

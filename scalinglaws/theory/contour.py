@@ -60,9 +60,7 @@ def interval_contour(low: float, high: float) -> tuple[NDArray[np.complex128], N
     return y, dy * (half_period / count) / (2j * math.pi)
 
 
-def _half_way(
-    w: NDArray[np.complex128], period: float
-) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+def _half_way(w: NDArray[np.complex128], period: float) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     """Map the annulus: zeta / high at w, and d log zeta / dw."""
     zeta = 2j * np.exp(-0.5 * w) / -np.expm1(-w)
     slope = np.asarray(-0.5 - np.exp(-w) / -np.expm1(-w), dtype=np.complex128)

@@ -98,7 +98,5 @@ def _balance(values: NDArray[np.float64], sums: NDArray[np.float64], batch: int)
     below = values[0] - values
     target = batch + 1.0
     # Every term is at most sums_i / (x - values_0), and the first one equals that.
-    distance = root(
-        lambda gap: target - float(sums @ (1.0 / (below + gap))), sums[0] / target, sums.sum() / target
-    )
+    distance = root(lambda gap: target - float(sums @ (1.0 / (below + gap))), sums[0] / target, sums.sum() / target)
     return float(values[0] + distance)

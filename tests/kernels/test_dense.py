@@ -32,9 +32,7 @@ def test_rank_deficient_features_leave_zero_eigenvalues():
 
 
 def test_device_function_with_numpy_as_device(monkeypatch):
-    stand_in = SimpleNamespace(
-        asarray=np.array, asnumpy=np.asarray, linalg=np.linalg, where=np.where, sqrt=np.sqrt
-    )
+    stand_in = SimpleNamespace(asarray=np.array, asnumpy=np.asarray, linalg=np.linalg, where=np.where, sqrt=np.sqrt)
     monkeypatch.setitem(sys.modules, "cupy", stand_in)
     features = features_of(PLRF(alpha=1.0, beta=0.7, d=8), seed_sequence(0))
     on_device = gpu.reduce_features(features.matrix, features.target)

@@ -114,9 +114,7 @@ def test_chunks_do_not_change_a_run(emulated):
     for first, last in ((0, 7), (7, 70), (70, 80)):
         here = record if last == 80 else record[:0]
         piece = np.empty((2, here.size))
-        emulated.advance(
-            parts, first, lr[:, first:last].copy(), batch[:, first:last].copy(), here, piece, map
-        )
+        emulated.advance(parts, first, lr[:, first:last].copy(), batch[:, first:last].copy(), here, piece, map)
     np.testing.assert_array_equal(piece, out)
     np.testing.assert_array_equal(parts.error, whole.error)
 

@@ -138,9 +138,7 @@ def test_every_layout_chosen_is_one_that_is_compiled_here():
     chosen = {gpu.layout(quads) for quads in (1, 250, 257, 513, 1024, 1025, 10**6)}
     assert chosen == set(LAYOUTS)
     assert all(
-        per_thread * threads >= quads
-        for quads in (1, 256, 700, 1024)
-        for per_thread, threads in [gpu.layout(quads)]
+        per_thread * threads >= quads for quads in (1, 256, 700, 1024) for per_thread, threads in [gpu.layout(quads)]
     )
 
 

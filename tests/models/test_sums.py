@@ -12,9 +12,7 @@ def test_gram_rule_sums_polynomials_over_integers_exactly(first: int, last: int)
     j = (np.arange(first, last + 1) - middle) / half
     for degree in range(16):
         exact = np.sum(j**degree)
-        assert weights @ ((nodes - middle) / half) ** degree == pytest.approx(
-            exact, rel=1e-12, abs=1e-12 * half
-        )
+        assert weights @ ((nodes - middle) / half) ** degree == pytest.approx(exact, rel=1e-12, abs=1e-12 * half)
 
 
 @pytest.mark.parametrize("alpha", [0.2, 0.4, 0.7, 1.0, 1.5, 2.0, 3.0])

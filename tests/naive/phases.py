@@ -67,14 +67,11 @@ def contour_forcing_and_kernel(alpha, beta, d, v, rate, times):
         logs += list((low + high) / 2 + (high - low) / 2 * nodes)
         steps += list((high - low) / 2 * weights)
     arc_angles = angle / 2 * (1 + nodes)
-    path = [
-        (outer * cmath.exp(1j * x), 1j * wt * angle / 2) for x, wt in zip(arc_angles, weights, strict=True)
-    ]
+    path = [(outer * cmath.exp(1j * x), 1j * wt * angle / 2) for x, wt in zip(arc_angles, weights, strict=True)]
     ray = [(math.exp(x) * cmath.exp(1j * angle), -wt) for x, wt in zip(logs, steps, strict=True)]
     path += ray[::-1]
     path += [
-        (inner * cmath.exp(1j * x), -1j * wt * angle / 2)
-        for x, wt in zip(arc_angles[::-1], weights[::-1], strict=True)
+        (inner * cmath.exp(1j * x), -1j * wt * angle / 2) for x, wt in zip(arc_angles[::-1], weights[::-1], strict=True)
     ]
     m, forcing, kernel = 1.0 + 0j, np.zeros(len(times)), np.zeros(len(times))
     for z in [outer * 10.0 ** (k / 4) for k in range(20, 0, -1)]:

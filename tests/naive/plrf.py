@@ -119,8 +119,7 @@ class Limit:
         assert abs(change) < mp.mpf("1e-18") * abs(u), (z, u, change)
         poles = [z * (s * u - 1) for s in self.s]
         target = {
-            beta: mp.fsum(e / p for e, p in zip(energy, poles, strict=True))
-            for beta, energy in self.energy.items()
+            beta: mp.fsum(e / p for e, p in zip(energy, poles, strict=True)) for beta, energy in self.energy.items()
         }
         return self.d * (1 - z * u), target
 

@@ -143,9 +143,7 @@ def test_same_rng_same_features_and_same_runs():
     again = simulate(model, opt, [50], rng=restore(runs[0].attrs["rng"]))
     assert again.identical(runs[0])
     generator = np.random.default_rng(7)
-    assert (
-        simulate(model, opt, [50], rng=generator)["risk"] != simulate(model, opt, [50], rng=generator)["risk"]
-    )
+    assert simulate(model, opt, [50], rng=generator)["risk"] != simulate(model, opt, [50], rng=generator)["risk"]
     fresh = simulate(model, opt, [50])
     assert simulate(model, opt, [50], rng=restore(fresh.attrs["rng"])).identical(fresh)
 

@@ -28,9 +28,7 @@ def value(expression, **numbers):
         "gamma": RATE,
         "kappa": KAPPA,
     }
-    return mp.mpf(
-        str(sp.N(expression.subs({symbols[k]: sp.nsimplify(str(x)) for k, x in numbers.items()}), 30))
-    )
+    return mp.mpf(str(sp.N(expression.subs({symbols[k]: sp.nsimplify(str(x)) for k, x in numbers.items()}), 30)))
 
 
 def test_pure_point_is_the_sum_it_stands_for():

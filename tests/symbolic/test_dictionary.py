@@ -42,9 +42,7 @@ def test_functional_scaling_law_decays_are_those_of_forcing_and_kernel():
     assert equal(term("F_pp", above).q, source)
     assert equal(term("K_pp", above).q, 2 - 1 / capacity)
     assert equal(term("F_0", 1 - 2 * BETA).p, source * capacity)  # M^-(s c) for a hard enough target
-    assert not equal(
-        term("F_0", 2 * BETA - 1).p, source * capacity
-    )  # random features cost more than the top M
+    assert not equal(term("F_0", 2 * BETA - 1).p, source * capacity)  # random features cost more than the top M
     # their border of hardness s = 1 - 1/c is beta = 0
     assert equal((source - 1 + 1 / capacity) * ALPHA, BETA)
 

@@ -37,9 +37,7 @@ def test_constants_minimise_the_sum():
     found = min(grid, key=loss)
     size = float(best.size_constant) * flops ** float(best.size_exponent)
     assert size == pytest.approx(found, rel=0.003)
-    assert float(best.loss_constant) * flops ** -float(best.loss_exponent) == pytest.approx(
-        loss(found), rel=1e-5
-    )
+    assert float(best.loss_constant) * flops ** -float(best.loss_exponent) == pytest.approx(loss(found), rel=1e-5)
 
 
 def test_cost_with_other_powers():
@@ -105,9 +103,7 @@ def test_curved_boundary():
     # noise^2 = a^2 + b against the size term 1: the boundary a^2 + b = 1 is a parabola
     terms = [Term(name="size", p=1, q=0), Term(name="noise", p=A**2 + B, q=0), Term(name="time", p=0, q=1)]
     diagram = phase_diagram(terms, (A, B))
-    assert {sp.expand(boundary.curve**2) for boundary in diagram.boundaries} == {
-        sp.expand((A**2 + B - 1) ** 2)
-    }
+    assert {sp.expand(boundary.curve**2) for boundary in diagram.boundaries} == {sp.expand((A**2 + B - 1) ** 2)}
 
 
 def test_bad_input_is_one_sentence():

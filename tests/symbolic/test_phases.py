@@ -73,15 +73,8 @@ def test_stored_derivation_is_the_fresh_one(derived):
 
 
 def test_derivation_takes_less_than_20_seconds_of_processor_time():
-    code = (
-        "import time\n"
-        "from scalinglaws.symbolic.derivation import derive\n"
-        "derive()\n"
-        "print(time.process_time())\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
-    )
+    code = "import time\nfrom scalinglaws.symbolic.derivation import derive\nderive()\nprint(time.process_time())\n"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
     assert float(done.stdout) < 20
 
 
@@ -234,9 +227,7 @@ def test_phase_is_fast_and_needs_no_sympy():
         "assert 'sympy' not in sys.modules\n"
         "print(min(timeit.repeat(lambda: phase(0.9, 0.6), number=500, repeat=9)) / 500)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert float(done.stdout) < 1e-4  # about 10 microseconds on an idle core; the bound is for a busy one
 
 

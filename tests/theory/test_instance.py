@@ -132,9 +132,7 @@ def test_repeated_zero_and_folded_eigenvalues() -> None:
     model = GaussianLeastSquares([0.75, 0.75, 0.25, 0.25, 0.1, 0.0], [1.0, 2.0, 1.0, 0.5, 0.1, 3.0], 0.2)
     steps = [0, 1, 7, 50, 1000]
     one = model.instance()
-    expected = naive.moments(
-        one.eigenvalues.tolist(), (one.rho**2).tolist(), 0.2, lambda _: lr, lambda _: 1, steps
-    )
+    expected = naive.moments(one.eigenvalues.tolist(), (one.rho**2).tolist(), 0.2, lambda _: lr, lambda _: 1, steps)
     np.testing.assert_allclose(solve(model, SGD(lr), steps)["risk"].values, expected, rtol=1e-12)
 
 

@@ -41,9 +41,7 @@ def test_components_are_the_terms_of_the_four_term_estimate() -> None:
     lr, half = 0.1 / model.trace, 1 / (2 * alpha)
     x = 2 * lr * ds["step"].values.astype(float)
     pure = half * math.gamma(beta / alpha - half + 1) * x ** (-(1 + beta / alpha) + half)
-    continuous = (
-        float(np.sum(np.arange(1.0, 1e6) ** (-2 * beta))) * half / d * math.gamma(1 - half) * x ** (half - 1)
-    )
+    continuous = float(np.sum(np.arange(1.0, 1e6) ** (-2 * beta))) * half / d * math.gamma(1 - half) * x ** (half - 1)
     kernel = lr * half * math.gamma(2 - half) * x ** (half - 2)
     assert ds["irreducible"].item() == pytest.approx(feature_limit(model).irreducible, rel=1e-14)
     assert ds["pure_point"].values[0] == pytest.approx(pure[0], rel=0.02)

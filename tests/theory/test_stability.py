@@ -52,8 +52,7 @@ def test_limit_is_the_average_over_features(phase: str, batch: int) -> None:
     draws = np.array([critical_lr(model, batch, method="instance", rng=i) for i in range(8)])
     spread = draws.std(ddof=1)
     assert (
-        abs(draws.mean() - critical_lr(model, batch))
-        < 4 * spread / np.sqrt(8) + 2.5 / np.sqrt(model.d) * draws.mean()
+        abs(draws.mean() - critical_lr(model, batch)) < 4 * spread / np.sqrt(8) + 2.5 / np.sqrt(model.d) * draws.mean()
     )
 
 
@@ -65,9 +64,7 @@ def test_limit_is_the_average_over_features(phase: str, batch: int) -> None:
         (0.4, 800, 200, 0.2514, 0.002, 0.2519879149),
     ],
 )
-def test_empirical_kernel_norm(
-    alpha: float, v: int, d: int, mean: float, spread: float, limit: float
-) -> None:
+def test_empirical_kernel_norm(alpha: float, v: int, d: int, mean: float, spread: float, limit: float) -> None:
     model = PLRF(alpha=alpha, beta=0.7, d=d, v=v)
     lr = 0.5 / model.trace
     draws = []
