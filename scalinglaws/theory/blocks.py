@@ -41,7 +41,7 @@ class State:
 
     def risk(self, floor: float) -> float:
         """Risk at this step."""
-        return floor + float(self.forcing.sum().real + self.noise.sum().real)
+        return floor + float(self.forcing.sum().real) + float(self.noise.sum().real)
 
 
 def advance_block(modes: Modes, opt: ResolvedSGD, state: State, n: int, order: int) -> tuple[State, float]:

@@ -25,8 +25,8 @@ from scalinglaws.theory.limit import FeatureLimit
 
 __all__ = ["Modes", "instance_modes", "limit_modes"]
 
-OVERSHOOT = 1.5
-"""When a rate makes the top mode grow, the contour passes at this multiple of it."""
+OVERSHOOT = 1.001
+"""When a rate makes the top mode grow, the contour passes between it and this multiple of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,7 +73,7 @@ def limit_modes(limit: FeatureLimit, edge: float, label_noise: float) -> Modes:
     >>> modes.z.size < 250, f"{modes.floor + modes.initial.sum().real:.9f}"  # sum_j j^(-3.4), j <= 4e6
     (True, '1.138663776')
     """
-    if edge <= limit.top:
+    if edge <= limit.top * (1.0 + 1e-6):
         edge = OVERSHOOT * limit.top
     half = 0.5 * edge
     y, weight = interval_contour(limit.gap / half, limit.top / half)

@@ -30,6 +30,8 @@ Steps = NDArray[np.int64]
 
 LONGEST_RECURSION = 4e9
 """Parameters times steps up to which a schedule on an instance is done step by step (about ten seconds)."""
+NEAR = 1e-3
+"""Closer than this to the threshold, sums of exponentials cancel: the solvers for schedules are used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +99,6 @@ def solve(
         For steps that do not increase, an unknown method, a model whose features cannot be drawn
         ("instance"), or v = d ("deterministic").
 
-    Notes
-    -----
-    Within a relative distance e of the critical rate, rounding leaves an absolute error of about
-    1e-16 * irreducible / e^2.
-
     References
     ----------
     Paquette, Paquette, Xiao, Pennington, 4+3 Phases of Compute-Optimal Neural Scaling Laws, arXiv 2405.15074,
@@ -143,13 +140,14 @@ def _solve_limit(model: PLRF, opt: ResolvedSGD, at: Steps, components: bool) -> 
     floor, largest = limit.irreducible + model.label_noise, _largest(opt)
     if largest == 0.0:
         return _standing_still(model.initial_risk, floor, at)
-    if not opt.is_constant:
+    lr, batch = _constant(opt)
+    solver = ConstantRate(limit=limit, lr=lr, batch=batch, label_noise=model.label_noise)
+    critical = limit_critical_rate(limit, batch) if opt.is_constant else None
+    if critical is None or abs(solver.kernel_norm - 1.0) < NEAR:
         modes = limit_modes(limit, 2.0 / largest, model.label_noise)
         risk, forcing, pure = blocks_of_steps(modes, opt, at, learned)
-        return _Solution(risk=risk, forcing=forcing, learned=pure, floor=floor, critical=None)
-    lr, batch = _constant(opt)
-    curves = ConstantRate(limit=limit, lr=lr, batch=batch, label_noise=model.label_noise).curves()
-    return _evaluate(curves, at, learned, (lr, batch), floor, limit_critical_rate(limit, batch))
+        return _Solution(risk=risk, forcing=forcing, learned=pure, floor=floor, critical=critical)
+    return _evaluate(solver.curves(), at, learned, (lr, batch), floor, critical)
 
 
 def _solve_instance(
@@ -163,12 +161,14 @@ def _solve_instance(
         learned = instance_modes(instance)
     if _largest(opt) == 0.0:
         return _standing_still(instance.initial_risk, instance.irreducible, at)
-    if not opt.is_constant:
+    lr, batch = _constant(opt)
+    critical = critical_rate(instance.eigenvalues, batch) if opt.is_constant else None
+    if critical is None or abs(lr / critical - 1.0) < NEAR:
         run = recursion if float(at[-1]) * instance.d <= LONGEST_RECURSION else blocks_of_steps
         risk, forcing, pure = run(instance_modes(instance), opt, at, learned)
-        return _Solution(risk=risk, forcing=forcing, learned=pure, floor=instance.irreducible, critical=None)
-    lr, batch = _constant(opt)
-    critical = critical_rate(instance.eigenvalues, batch)
+        return _Solution(
+            risk=risk, forcing=forcing, learned=pure, floor=instance.irreducible, critical=critical
+        )
     return _evaluate(
         instance_curves(instance, lr, batch), at, learned, (lr, batch), instance.irreducible, critical
     )

@@ -113,7 +113,7 @@ def _visit(modes: Modes, opt: ResolvedSGD, steps: Steps) -> Iterator[State]:
                 if trial is None:
                     continue
                 state = trial
-            if not state.risk(modes.floor) < CEILING:
+            if not 0.0 <= state.risk(modes.floor) < CEILING:
                 return
             yield state
 

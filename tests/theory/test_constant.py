@@ -177,6 +177,25 @@ def test_around_the_threshold_against_the_plain_recursion(alpha: float, batch: i
     np.testing.assert_allclose(curves.risk(steps), risk, rtol=2e-9)
 
 
+@pytest.mark.parametrize("method", ["deterministic", "instance"])
+@pytest.mark.parametrize("factor", [0.9995, 1.0, 1.0005])
+def test_at_the_threshold_itself(method: str, factor: float) -> None:
+    """Neither 1 / (1 - ||K||) nor its cancellation is seen: the risk is continuous in the rate."""
+    model = PLRF(alpha=0.7, beta=0.7, d=200, label_noise=0.05)
+    lr = critical_lr(model, 2, method=method, rng=0)
+    steps = [0, 1, 30, 300]
+    risk = {
+        f: solve(model, SGD(f * lr, 2), steps, method=method, rng=0)["risk"].values for f in (0.998, 1.002)
+    }
+    here = solve(model, SGD(factor * lr, 2), steps, method=method, rng=0)
+    assert here["status"].item() == ("finished" if factor < 1 else "diverged")
+    initial = model.initial_risk if method == "deterministic" else risk[0.998][0]
+    assert here["risk"].values[0] == pytest.approx(initial, rel=1e-9)
+    weight = (factor - 0.998) / 0.004
+    between = risk[0.998] ** (1 - weight) * risk[1.002] ** weight
+    np.testing.assert_allclose(here["risk"].values, between, rtol=4e-3)
+
+
 def test_curves_settle_where_they_must() -> None:
     model = PLRF(alpha=0.7, beta=0.7, d=400, label_noise=0.1)
     solver = rate(model, 0.5)
