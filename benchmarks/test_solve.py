@@ -97,9 +97,7 @@ def test_instance_against_its_eigendecomposition(benchmark) -> None:
     rng = np.random.default_rng(0)
     matrix = rng.standard_normal((4096, 4096)) * np.arange(1.0, 4097.0) ** -1
     gram = matrix.T @ matrix
-    eigh, svd = fastest(
-        lambda: np.linalg.eigh(gram), lambda: np.linalg.svd(matrix), rounds=1, clock=time.perf_counter
-    )
+    eigh, svd = fastest(lambda: np.linalg.eigh(gram), lambda: np.linalg.svd(matrix), rounds=1, clock=time.perf_counter)
     steps = np.array([0, 1, 10, 100, 1000, 10_000])
     exact = recursion(instance_modes(one), SGD(0.3).resolve(model), steps)[0]
     benchmark.extra_info.update(
@@ -107,9 +105,7 @@ def test_instance_against_its_eigendecomposition(benchmark) -> None:
             "whole call over SVD": (drawing + secular) / svd,
             "whole call over eigh of the covariance": (drawing + secular) / eigh,
             "secular equation over eigh of the covariance": secular / eigh,
-            "largest relative difference from the recursion": float(
-                abs(curves.risk(steps) / exact - 1).max()
-            ),
+            "largest relative difference from the recursion": float(abs(curves.risk(steps) / exact - 1).max()),
         }
     )
     assert abs(curves.risk(steps) / exact - 1).max() < 1e-10

@@ -150,9 +150,7 @@ def _solve_limit(model: PLRF, opt: ResolvedSGD, at: Steps, components: bool) -> 
     return _evaluate(solver.curves(), at, learned, (lr, batch), floor, critical)
 
 
-def _solve_instance(
-    model: Model, instance: Instance, opt: ResolvedSGD, at: Steps, components: bool
-) -> _Solution:
+def _solve_instance(model: Model, instance: Instance, opt: ResolvedSGD, at: Steps, components: bool) -> _Solution:
     learned = None
     if components and isinstance(model, PLRF):
         reaches_zero = model.data_dimension == model.d
@@ -166,12 +164,8 @@ def _solve_instance(
     if critical is None or abs(lr / critical - 1.0) < NEAR:
         run = recursion if float(at[-1]) * instance.d <= LONGEST_RECURSION else blocks_of_steps
         risk, forcing, pure = run(instance_modes(instance), opt, at, learned)
-        return _Solution(
-            risk=risk, forcing=forcing, learned=pure, floor=instance.irreducible, critical=critical
-        )
-    return _evaluate(
-        instance_curves(instance, lr, batch), at, learned, (lr, batch), instance.irreducible, critical
-    )
+        return _Solution(risk=risk, forcing=forcing, learned=pure, floor=instance.irreducible, critical=critical)
+    return _evaluate(instance_curves(instance, lr, batch), at, learned, (lr, batch), instance.irreducible, critical)
 
 
 def _evaluate(

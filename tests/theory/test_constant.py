@@ -133,9 +133,7 @@ def test_average_over_features_is_the_limit(phase: str) -> None:
     alpha, beta = PHASES[phase]
     model, opt = PLRF(alpha=alpha, beta=beta, d=100), SGD(relative_lr(0.5))
     steps, draws = [1, 10, 100, 1000, 10_000, 10**6], 24
-    curves = np.array(
-        [solve(model, opt, steps, method="instance", rng=i)["risk"].values for i in range(draws)]
-    )
+    curves = np.array([solve(model, opt, steps, method="instance", rng=i)["risk"].values for i in range(draws)])
     limit = solve(model, opt, steps)["risk"].values
     error = curves.std(axis=0, ddof=1) / math.sqrt(draws)
     assert np.all(abs(curves.mean(axis=0) - limit) < 4 * error + 2 / model.d * limit)
@@ -184,9 +182,7 @@ def test_at_the_threshold_itself(method: str, factor: float) -> None:
     model = PLRF(alpha=0.7, beta=0.7, d=200, label_noise=0.05)
     lr = critical_lr(model, 2, method=method, rng=0)
     steps = [0, 1, 30, 300]
-    risk = {
-        f: solve(model, SGD(f * lr, 2), steps, method=method, rng=0)["risk"].values for f in (0.998, 1.002)
-    }
+    risk = {f: solve(model, SGD(f * lr, 2), steps, method=method, rng=0)["risk"].values for f in (0.998, 1.002)}
     here = solve(model, SGD(factor * lr, 2), steps, method=method, rng=0)
     assert here["status"].item() == ("finished" if factor < 1 else "diverged")
     initial = model.initial_risk if method == "deterministic" else risk[0.998][0]
