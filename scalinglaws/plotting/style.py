@@ -66,9 +66,10 @@ def human(value: float) -> str:
 
     Examples
     --------
-    >>> [human(v) for v in (950, 12_345, 3.4e6, 7.0e10, 1.5e12, 2.5e18)]
-    ['950', '12.3k', '3.40M', '70.0B', '1.50T', '2.50e18']
+    >>> [human(v) for v in (950, 12_345, 999_936, 7.0e10, 1.5e12, 2.5e18)]
+    ['950', '12.3k', '1.00M', '70.0B', '1.50T', '2.50e18']
     """
+    value = float(f"{value:.3g}")
     if not np.isfinite(value) or abs(value) >= 1e15 or 0 < abs(value) < 1:
         mantissa, _, power = f"{value:.2e}".partition("e")
         return f"{mantissa}e{int(power)}" if power else mantissa
