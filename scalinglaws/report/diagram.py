@@ -126,7 +126,7 @@ def _page(atlas: xr.Dataset, uri: str, title: str) -> str:
         rows=[[row.phase, str(row.cells), *(f"{v:.4f}" for v in row[2:6]), f"{row.error_largest:.1e}"] for row in rows],
         notes=[
             "The largest error is that of discretisation; it says nothing about the distance to the limit.",
-            "Model: PLRF, SGD with a constant rate; " + ", ".join(f"{k} = {atlas.attrs[k]}" for k in _OPTIONS) + ".",
+            "Model: PLRF, SGD with a constant rate; " + ", ".join(f"{k} = {atlas.attrs[k]:g}" for k in _OPTIONS) + ".",
             f"scalinglaws {version('scalinglaws')}",
         ],
     )

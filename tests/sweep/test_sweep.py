@@ -11,6 +11,7 @@ import pytest
 
 from scalinglaws import PLRF, SGD, relative_lr
 from scalinglaws.errors import InputError
+from scalinglaws.prediction.atlas import atlas
 from scalinglaws.sweep import Failure, grid, open_executor, running, specs, sweep
 from tests.sweep import cells
 
@@ -253,3 +254,13 @@ def test_files_say_what_they_are(tmp_path):
     assert body["function"] == "tests.sweep.cells.quick"
     assert set(body) == {"schema", "version", "function", "bound", "spec", "value", "sha256"}
     assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_the_atlas_is_bit_identical_on_every_executor(cluster, tmp_path):
+    axes = ([0.3, 0.6, 1.0], [0.1, 0.4, 0.8])
+    alone = atlas(*axes, flops=1e8)
+    for options in ({"workers": 1}, {"workers": 2}, {"scheduler": cluster.scheduler_address}):
+        with open_executor(**options) as executor:
+            made = atlas(*axes, flops=1e8, executor=executor)
+        for name in alone.data_vars:
+            assert made[name].values.tobytes() == alone[name].values.tobytes(), (options, name)
