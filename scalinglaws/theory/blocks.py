@@ -45,7 +45,7 @@ class State:
 
 
 def advance_block(modes: Modes, opt: ResolvedSGD, state: State, n: int, order: int) -> tuple[State, float]:
-    """Advance by n >= SHORTEST updates; return the new state and its risk.
+    """Advance by n >= SHORTEST updates; return the new state and how much rounding was magnified.
 
     Rate and batch must be smooth between them.
     """
@@ -59,11 +59,12 @@ def advance_block(modes: Modes, opt: ResolvedSGD, state: State, n: int, order: i
     respond = np.einsum("kij,kj->ij", inverse, source).real
     forcing = state.forcing[:, None] * np.exp(_log_decay(modes.z, opt, state.step, n, np.append(nodes, n)))
     outside = modes.floor + forcing[:, :-1].sum(axis=0).real + start.sum(axis=0).real
-    risk = np.linalg.solve(np.eye(order) - respond, outside)
+    feedback = np.eye(order) - respond  # small at the threshold of stability, where noise sustains itself
+    risk = np.linalg.solve(feedback, outside)
     noise = start + np.einsum("kij,kj->ki", inverse, source * risk)
     noise_at_end = last[0] * state.noise + noise @ last[1:]
     end = State(step=state.step + n, forcing=forcing[:, -1], noise=noise_at_end)
-    return end, end.risk(modes.floor)
+    return end, 1.0 / float(np.linalg.norm(feedback))
 
 
 def decay_factor(z: NDArray[Any], opt: ResolvedSGD, first: int, n: int) -> NDArray[Any]:

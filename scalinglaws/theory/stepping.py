@@ -32,6 +32,8 @@ EARLY = 32
 ORDERS = 6, 5
 TOLERANCE = 1e-10
 """Largest relative difference between the risks of both orders at the end of a block."""
+ROUNDING = 3e-14
+"""What the two orders may differ by in addition, times the magnification of rounding in a block."""
 FASTER, SLOWER = 2.0, 0.2
 """Largest and smallest change of the length from one block to the next."""
 
@@ -121,8 +123,9 @@ def _visit(modes: Modes, opt: ResolvedSGD, steps: Steps) -> Iterator[State]:
 def _try_block(modes: Modes, opt: ResolvedSGD, state: State, n: int) -> tuple[State | None, float]:
     """Advance by n steps if the error estimate allows; the change of length it suggests."""
     with np.errstate(over="ignore", invalid="ignore"):
-        (end, risk), (_, check) = (advance_block(modes, opt, state, n, order) for order in ORDERS)
-    error = abs(risk - check) / (TOLERANCE * abs(risk))
+        (end, magnified), (check, _) = (advance_block(modes, opt, state, n, order) for order in ORDERS)
+        risk = end.risk(modes.floor)
+        error = abs(risk / check.risk(modes.floor) - 1.0) / (TOLERANCE + ROUNDING * magnified)
     if not np.isfinite(error):  # overflow inside the block: come closer in shorter ones
         return None, SLOWER
     factor = 0.9 * max(error, 1e-12) ** (-1.0 / (2 * ORDERS[1]))
