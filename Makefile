@@ -32,7 +32,7 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports --config setup.cfg
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-columns=min,median,rounds --benchmark-json=benchmarks/latest.json
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only --benchmark-columns=min,median,rounds --benchmark-json=benchmarks/latest.json
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
