@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from scalinglaws.cli import app, main
 from tests.cases import LAW, TINY_LADDER, write_table
+from tests.cli.mistakes import check_mistake
 
 COMMANDS = ("train", "fit", "optimal", "report", "demo")
 
@@ -95,14 +96,7 @@ def test_train_resumes_to_the_same_family(folder):
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_two(arguments, words, folder, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["scalinglaws", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    printed = capsys.readouterr()
-    assert stopped.value.code == 2
-    assert printed.out == ""
-    assert words in printed.err
-    assert len(printed.err.strip().splitlines()) == 1
+    check_mistake(arguments, words, monkeypatch, capsys)
 
 
 def test_an_unknown_option_is_exit_code_two(folder, monkeypatch):

@@ -8,8 +8,9 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from scalinglaws.cli import app, main
+from scalinglaws.cli import app
 from scalinglaws.symbolic import phase
+from tests.cli.mistakes import check_mistake
 
 
 def run(*arguments):
@@ -72,12 +73,5 @@ def test_a_diagram_as_json_compares_phase_by_phase(tmp_path):
 )
 def test_a_mistake_is_one_sentence_and_exit_code_two(arguments, words, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["scalinglaws", *arguments])
-    with pytest.raises(SystemExit) as stopped:
-        main()
-    printed = capsys.readouterr()
-    assert stopped.value.code == 2
-    assert printed.out == ""
-    assert words in printed.err
-    assert len(printed.err.strip().splitlines()) == 1
+    check_mistake(arguments, words, monkeypatch, capsys)
     assert not list(tmp_path.iterdir())

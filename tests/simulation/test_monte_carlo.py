@@ -14,16 +14,7 @@ from scalinglaws.optimizers import SGD, relative_lr
 from scalinglaws.simulation import simulate, simulate_many
 from scalinglaws.steps import log_steps
 from tests.naive import sgd as naive
-
-PHASES = {
-    "Ia": (0.75, 0.25),
-    "Ib": (0.4, 0.3),
-    "Ic": (0.2, 1.0),
-    "II": (0.9, 0.6),
-    "III": (1.0, 1.5),
-    "IVa": (0.4, 1.0),
-    "IVb": (0.27, 1.0),
-}
+from tests.theory.cases import PHASES
 
 
 def expected(model, opt, steps, rng):
