@@ -1,2 +1,2 @@
-from .app import app as app
-from .app import main as main
+from .entry import app as app
+from .entry import main as main

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scalinglaws.cli.app import app
+from scalinglaws.cli.commands import app
 from scalinglaws.cli.options import Json
 from scalinglaws.cli.show import progress_bar, say, say_json, say_table
 from scalinglaws.errors import require

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,8 +109,6 @@ def analyse(
 
 
 def _notes(data: xr.Dataset) -> list[str]:
-    import json
-
     raw: Any = data.attrs.get("notes", "[]")
     return [str(n) for n in (json.loads(raw) if isinstance(raw, str) else raw)]
 

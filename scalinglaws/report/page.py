@@ -13,6 +13,7 @@ import xarray as xr
 from scalinglaws._files import write_text
 from scalinglaws.plotting.style import human, scientific
 from scalinglaws.report.analysis import Analysis, paragraph
+from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows, span
 
 __all__ = ["as_json", "render", "write_report"]
 
@@ -130,20 +131,14 @@ def _held_out(a: Analysis) -> Grid:
 
 
 def _parameters(a: Analysis) -> Grid:
-    errors = a.fit.standard_errors()
-    rows = []
-    for name, value in a.fit.params.items():
-        low, high = a.fit.interval(name, level=a.level)
-        rows.append([name, f"{value:.6g}", f"{errors[name]:.3g}", f"{low:.5g} to {high:.5g}"])
     note = (
         f"{a.fit.law.formula}, {a.fit.estimator.name} estimator: objective {a.fit.objective:.8e} "
         f"(sum over {a.fit.table.loss.size} runs), scaled gradient {a.fit.gradient_norm:.1e}, "
         f"{a.fit.starts.agreeing} of {a.fit.starts.tried} starts agree, condition number {a.fit.condition:.0f}, "
         f"{'converged' if a.fit.converged else 'NOT converged'}. Errors and intervals: {_resampling(a)}."
     )
-    return Grid(
-        "Fitted law (all runs)", ["parameter", "value", "standard error", f"{100 * a.level:.0f} % interval"], rows, note
-    )
+    header = [*PARAMETER_HEADER, f"{100 * a.level:.0f} % interval"]
+    return Grid("Fitted law (all runs)", header, parameter_rows(a.fit, a.level), note)
 
 
 def _resampling(a: Analysis) -> str:
@@ -152,10 +147,6 @@ def _resampling(a: Analysis) -> str:
 
 
 def _optimum(a: Analysis) -> Grid:
-    def span(row: xr.Dataset, name: str, form: str = "") -> str:
-        show = (lambda v: format(v, form)) if form else human
-        return f"{show(float(row[name]))} ({show(float(row[name + '_low']))} to {show(float(row[name + '_high']))})"
-
     reach = a.optimum["flops"].values / float(a.table["flops"].max())
     rows = []
     for i, factor in enumerate(reach):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 
 from scalinglaws.cli.options import Flops, Input, Json, Options, Workers, takes_options
 from scalinglaws.cli.show import progress_bar, say, say_json, say_table
-from scalinglaws.errors import InputError, require
+from scalinglaws.errors import require
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from scalinglaws.fitting import Fit
     from scalinglaws.training import Ladder
 
-__all__ = ["app", "main"]
+__all__ = ["app"]
 
 app = typer.Typer(
     name="scalinglaws",
@@ -231,12 +230,9 @@ def _say_ends(family: xr.Dataset) -> None:
 
 def _say_optimum(best: xr.Dataset, fitted: Fit, level: float) -> None:
     from scalinglaws.plotting.style import human, scientific
+    from scalinglaws.report.words import span
 
-    def span(row: xr.Dataset, name: str, form: str = "") -> str:
-        values = [float(row[name + end]) for end in ("", "_low", "_high")]
-        shown = [format(v, form) if form else human(v) for v in values]
-        return f"{shown[0]} ({shown[1]} to {shown[2]})"
-
+    kind = fitted.draws.kind if fitted.draws else "no"
     reach = float(fitted.table.flops.max())
     for i in range(best.sizes["flops"]):
         row = best.isel(flops=i)
@@ -246,30 +242,13 @@ def _say_optimum(best: xr.Dataset, fitted: Fit, level: float) -> None:
             f"loss {span(row, 'loss', '.4f')}, {span(row, 'tokens_per_param', '.3g')} tokens per parameter."
         )
         where = "within the measured range" if c <= reach else f"{human(c / reach)} times the largest fitted run"
-        say(f"  This is {where}; intervals are {100 * level:.0f} % (bootstrap over runs) and trust the law that far.")
+        say(f"  This is {where}; intervals are {100 * level:.0f} % ({kind} bootstrap) and trust the law that far.")
 
 
 def _say_fit(fitted: Fit, level: float) -> None:
-    errors = fitted.standard_errors()
-    rows = []
-    for name, value in fitted.params.items():
-        low, high = fitted.interval(name, level=level)
-        rows.append([name, f"{value:.6g}", f"{errors[name]:.3g}", f"{low:.5g} to {high:.5g}"])
+    from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows
+
+    rows = parameter_rows(fitted, level)  # before anything is printed: a wrong level ends here
     say(fitted.summary())
     say()
-    say_table(["parameter", "value", "standard error", f"{100 * level:.0f} % interval"], rows)
-
-
-def main() -> None:
-    """Run the command line; a user's mistake is one sentence on standard error and exit code 2."""
-    try:
-        app()
-    except InputError as error:
-        typer.echo(f"scalinglaws: {error}", err=True)
-        sys.exit(2)
-    except OSError as error:
-        typer.echo(f"scalinglaws: {error.filename or 'file'}: {error.strerror or error}", err=True)
-        sys.exit(2)
-
-
-from scalinglaws.cli import theory as _theory  # noqa: E402, F401  last: it registers its commands on `app`
+    say_table([*PARAMETER_HEADER, f"{100 * level:.0f} % interval"], rows)
