@@ -25,7 +25,8 @@ __all__ = ["end_points", "read_table"]
 
 _NUMBERS = ("seed", "width", "depth", "peak_lr", "batch", "seq_len")
 _UNITS = {"params": "parameters", "tokens": "tokens", "flops": "FLOP", "loss": "nats/token"}
-_QUANTITIES = ("run", "params", "tokens", "flops", "loss", "step", "lr", *_NUMBERS, "schedule")
+_OPTIONAL = ("unique_tokens", "epochs", "error")  # read where they hold numbers, for the laws that ask for them
+_QUANTITIES = ("run", "params", "tokens", "flops", "loss", "step", "lr", *_NUMBERS, *_OPTIONAL, "schedule")
 
 
 def end_points(ds: xr.Dataset, *, params: str = "total", flops: str = "6ND") -> xr.Dataset:
@@ -160,6 +161,11 @@ def read_table(
             _positive(values[quantity], f"{table.source}: column {names[quantity]!r}")
     _complete(values, table.source, notes)
     extra: dict[str, NDArray[Any]] = {q: values[q] for q in _NUMBERS if q in values}
+    for q in (q for q in _OPTIONAL if q in names):
+        try:
+            extra[q] = _scaled(table, names[q], q, scale)[keep]
+        except InputError:
+            notes.append(f"{table.source}: column {names[q]!r} holds no numbers and was left out")
     if "schedule" in names:
         extra["schedule"] = table.text(names["schedule"])[keep]
     main = {q: values[q] for q in ("params", "tokens", "flops")} | {"loss": loss}

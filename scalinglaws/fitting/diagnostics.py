@@ -14,7 +14,7 @@ from scalinglaws.fitting.problem import LOG_ZERO, Problem
 from scalinglaws.fitting.solve import Solution
 from scalinglaws.fitting.table import Table
 
-__all__ = ["at_bounds", "condition", "warnings_in_words"]
+__all__ = ["about_design", "at_bounds", "collinear_power", "condition", "warnings_in_words"]
 
 Array = NDArray[np.float64]
 
@@ -26,9 +26,7 @@ _AGREE = 1e-6
 def condition(problem: Problem, theta: Array) -> float:
     """Return the condition number of the scaled Jacobian over the parameters that are free and not at a bound."""
     free = ~problem.held & (theta > problem.lower) & (theta < problem.upper)
-    features = problem.features()
-    monomials = np.exp(np.minimum(features @ theta, 300.0))
-    slope = np.einsum("ik,ikp->ip", monomials / monomials.sum(axis=1, keepdims=True), features)[:, free]
+    slope = problem.linearise(theta)[1][:, free]
     length = np.linalg.norm(slope, axis=0)
     if slope.shape[1] == 0:
         return 1.0
@@ -41,14 +39,14 @@ def condition(problem: Problem, theta: Array) -> float:
 def at_bounds(problem: Problem, theta: Array) -> tuple[str, ...]:
     """Return the names of free parameters that ended on a bound."""
     hit = ((theta <= problem.lower) | (theta >= problem.upper)) & ~problem.held
-    return tuple(name for name, on in zip(problem.law.parameters, hit, strict=True) if on)
+    return tuple(name for name, on in zip(problem.names, hit, strict=True) if on)
 
 
 def warnings_in_words(problem: Problem, solution: Solution, table: Table, number: float) -> tuple[str, ...]:
     """Return one sentence for each reason to distrust the fit; none for a healthy one."""
     return (
         *_about_search(solution),
-        *_about_design(table, number),
+        *about_design(table, number),
         *_about_bounds(problem, solution.theta),
         *_about_held(problem),
     )
@@ -73,14 +71,21 @@ def agreement(objectives: Array) -> int:
     return int(np.sum(objectives <= best * (1.0 + _AGREE) + 1e-24))
 
 
-def _about_design(table: Table, number: float) -> list[str]:
-    words = []
+def collinear_power(table: Table) -> float | None:
+    """Return p if D grows as N^p in every run, to 5 % of the spread of log D; else None."""
     log_n, log_d = np.log(table.params), np.log(table.tokens)
     log_n, log_d = log_n - log_n.mean(), log_d - log_d.mean()
     size = float(log_n @ log_n)
     power = float(log_n @ log_d) / size if size > 0 else 0.0
     left = np.linalg.norm(log_d - power * log_n)
-    if left < _SAME_RATIO * max(np.linalg.norm(log_d), np.sqrt(size)):
+    return power if left < _SAME_RATIO * max(np.linalg.norm(log_d), np.sqrt(size)) else None
+
+
+def about_design(table: Table, number: float) -> list[str]:
+    """Return one sentence for each reason why the table, whatever its losses, may not determine the law."""
+    words = []
+    power = collinear_power(table)
+    if power is not None:
         words.append(
             f"N and D are collinear (D grows as N^{power:.2f} in every run): the part of the loss that falls with N "
             "cannot be told from the part that falls with D; add runs with other tokens per parameter."
@@ -97,22 +102,25 @@ def _about_bounds(problem: Problem, theta: Array) -> list[str]:
     words = []
     for name in at_bounds(problem, theta):
         if name in problem.law.exponents:
-            value = theta[problem.law.parameters.index(name)]
+            value = float(problem.to_values(theta)[name])
             words.append(f"{name} is at the bound {value:g} of the search: the table does not determine it.")
-        elif _is_constant(problem, name):
+        elif problem.law.is_constant(name):
             words.append(
                 f"{name} is 0: the table shows no irreducible loss, so extrapolation to large compute is a guess."
             )
         else:
-            words.append(f"{name} is 0: its term does not help, and no compute-optimal size exists.")
+            lost = ", and no compute-optimal size exists" if name in ("A", "B") else ""
+            words.append(f"{name} is 0: its term does not help{lost}.")
     return words
 
 
 def _about_held(problem: Problem) -> list[str]:
     words = []
-    for name, on, value in zip(problem.law.parameters, problem.held, problem.lower, strict=True):
+    for name, on, value in zip(problem.names, problem.held, problem.lower, strict=True):
+        if name in problem.law.units:
+            continue
         zero = on and name in problem.law.amplitudes and value <= LOG_ZERO
-        if zero and _is_constant(problem, name):
+        if zero and problem.law.is_constant(name):
             words.append(
                 f"{name} is held at 0: a loss that levels off would be read as smaller exponents, "
                 "and predictions at large compute would be too low."
@@ -120,8 +128,3 @@ def _about_held(problem: Problem) -> list[str]:
         elif on:
             words.append(f"{name} is held, not fitted: its uncertainty is not in any interval.")
     return words
-
-
-def _is_constant(problem: Problem, amplitude: str) -> bool:
-    term = problem.law.terms[problem.law.amplitudes.index(amplitude)]
-    return not term.n and not term.d

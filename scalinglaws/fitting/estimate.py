@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scalinglaws.errors import require
 from scalinglaws.fitting import estimators
 from scalinglaws.fitting.diagnostics import agreement, at_bounds, condition, warnings_in_words
-from scalinglaws.fitting.laws import MonomialLaw, find_law
-from scalinglaws.fitting.problem import Problem
+from scalinglaws.fitting.laws import Law, find_law
+from scalinglaws.fitting.problem import Prior, Problem
 from scalinglaws.fitting.result import Fit, Starts
 from scalinglaws.fitting.solve import solve
 from scalinglaws.fitting.table import as_table
@@ -26,11 +27,12 @@ __all__ = ["fit"]
 def fit(
     data: Any,
     *,
-    law: str | MonomialLaw = "chinchilla",
+    law: str | Law = "chinchilla",
     estimator: str = "huber",
     delta: float = 1e-3,
     starts: int = 8,
     fixed: Mapping[str, float] | None = None,
+    prior: Mapping[str, tuple[float, float]] | None = None,
 ) -> Fit:
     """Fit a scaling law to the end points of runs.
 
@@ -42,17 +44,22 @@ def fit(
     data
         Whatever `as_table` accepts: a family of runs, a table, a DataFrame, a mapping, a path.
     law
-        Name of a law, or a `MonomialLaw`.
+        Name of a law, one of `laws.LAWS`, or a `Law`.
     estimator
-        "huber", "l1", "log-l2" or "l2"; see `estimators`. The choice can move the answer more than the noise
-        does: report it.
+        "huber", "l1", "log-l2", "l2" or "student-t"; see `estimators`. The choice can move the answer more than the
+        noise does: report it.
     delta
-        Threshold of "huber", on residuals of log loss.
+        Threshold of "huber" and scale of "student-t", on residuals of log loss.
     starts
         How many points of the grid to polish, 1 or more.
     fixed
-        Parameters to hold, for example `{"E": 1.7}`. An amplitude of a term with exponents can be held at 0, or
-        together with its exponents.
+        Parameters to hold, for example `{"E": 1.7}`; amplitudes also at 0.
+    prior
+        What is known beforehand: mean and standard deviation of parameters, for example `{"alpha": (0.34, 0.02)}`.
+        For amplitudes and other positive parameters the standard deviation is that of the logarithm, so
+        `{"E": (1.7, 0.05)}` is 1.7 give or take 5 %. It joins the objective as minus a Gaussian log likelihood would
+        (not for "l1"): `((theta - mean)/sd)^2 / 2` times the scale sum(weight r rho'(r))/(rows - free parameters) of
+        the fit without it, r the residuals. `Fit.objective` remains the sum over the rows.
 
     Raises
     ------
@@ -82,11 +89,22 @@ def fit(
     )
     problem = Problem.build(form, objective, table, fixed)
     solution = solve(problem, table.weight, starts)
+    known = Prior()
+    if prior:
+        require(objective.delta > 0, "estimator", estimator, "takes no prior: a vertex has no scale; use huber")
+        known = Prior(values=dict(prior), scale=_scale(problem, solution.theta, table.weight))
+        problem = Problem.build(form, objective, table, fixed, known)
+        solution = solve(problem, table.weight, starts)
     params = {name: float(value) for name, value in problem.to_values(solution.theta).items()}
     params |= {name: float(value) for name, value in (fixed or {}).items()}
+    for name, value in params.items():
+        require(
+            np.isfinite(value), f"{form.name} law: {name}", value, "is beyond floating point on this table; rescale it"
+        )
     number = condition(problem, solution.theta)
     values = solution.objectives
-    measured = objective.objective(form.predict(params, table.params, table.tokens), table.loss, table.weight)
+    predicted = form.predict(params, **{name: table.column(name) for name in form.covariates})
+    measured = objective.objective(predicted, table.column(form.target), table.weight)
     return Fit(
         law=form,
         estimator=objective,
@@ -102,5 +120,15 @@ def fit(
         warnings=warnings_in_words(problem, solution, table, number),
         table=table,
         fixed=dict(fixed or {}),
+        prior=known,
         theta=solution.theta,
     )
+
+
+def _scale(problem: Problem, theta: NDArray[np.float64], weight: NDArray[np.float64]) -> float:
+    """Return the objective over minus a log likelihood: twice the variance for squares of residuals."""
+    predicted, _ = problem.linearise(theta)
+    r = problem.estimator.residuals(predicted, problem.y)
+    _, psi, _, _ = problem.estimator.derivatives(r)
+    free = max(int(np.sum(weight > 0)) - int(np.sum(~problem.held)), 1)
+    return float(np.sum(weight * r * psi)) / free * problem.objective_unit

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scalinglaws.fitting.estimators import Estimator
 from scalinglaws.fitting.problem import LOG_ZERO, Problem
 
 __all__ = ["Polished", "polish"]
@@ -22,9 +21,9 @@ Array = NDArray[np.float64]
 
 _BLOCK = 128  # rows of a batch evaluated together: their arrays stay in the cache of one core
 _TINY_SHARE = 1e-5  # an amplitude that contributes less anywhere, and wants to shrink, is set to zero
-_FLAT = 1e-14  # Newton decrement, relative to the objective, at which a row has converged
+_FLAT = 1e-17  # Newton decrement, relative to the objective, at which a row has converged
 _ROUNDING = 1e-11  # the same after a refused step: the promised decrease drowns in the rounding of the sum
-
+_SLACK = 1e-12  # by how much, relatively, a step may then seem to raise it
 _EXACT = 1e-13  # residuals this small are rounding: the law passes through every point
 
 
@@ -41,7 +40,7 @@ class Polished:
     gradient
         Derivative of the objective by theta, zero where a bound holds theta, shape (batch, parameters).
     converged
-        The Newton decrement is below 1e-14 of the objective, or below 1e-11 and lost in its rounding.
+        The Newton decrement is below 1e-17 of the objective, or below 1e-11 and lost in its rounding.
     wanting
         Amplitudes at zero whose growth would lower the objective, shape (batch, terms).
     """
@@ -66,77 +65,45 @@ class _State:
     wish: Array
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """What stays the same during a search: the problem, its features and their outer products, laid out flat."""
-
-    problem: Problem
-    features: Array
-    outer: Array
-
-    @classmethod
-    def of(cls, problem: Problem) -> _Frame:
-        size = problem.lower.size
-        features = problem.features().reshape(-1, size)
-        return cls(problem, features, (features[:, :, None] * features[:, None, :]).reshape(-1, size * size))
-
-
-def _evaluate(frame: _Frame, theta: Array, weight: Array, measured: Array) -> _State:
+def _evaluate(problem: Problem, theta: Array, weight: Array, measured: Array) -> _State:
     """Return the objective, its derivatives and what the amplitudes at zero wish, for each row of a batch."""
     blocks = [slice(i, i + _BLOCK) for i in range(0, len(theta), _BLOCK)]
-    parts = [_block(frame, theta[b], weight[b], measured[b]) for b in blocks]
+    parts = [_block(problem, theta[b], weight[b], measured[b]) for b in blocks]
     if len(parts) == 1:
         return parts[0]
     return _State(*(np.concatenate([getattr(p, name) for p in parts]) for name in _State.__slots__))
 
 
-def _block(frame: _Frame, theta: Array, weight: Array, measured: Array) -> _State:
-    problem = frame.problem
-    batch, (rows, terms, exponents) = len(theta), problem.x.shape
-    size = terms + exponents
-    with np.errstate(over="ignore"):
-        monomials = np.exp(np.minimum(theta @ frame.features.T, 300.0)).reshape(batch, rows, terms)
-    predicted = monomials.sum(axis=2) + 1e-300
-    share = monomials / predicted[:, :, None]
-    slope = np.empty((batch, rows, size))  # of log prediction
-    slope[:, :, :terms] = share
-    for j in range(exponents):
-        slope[:, :, terms + j] = -(share * problem.x[:, :, j]).sum(axis=2)
-    r = problem.estimator.residuals(predicted, measured)
-    rho, psi, bend, omega = _derivatives(problem.estimator, r)
+def _block(problem: Problem, theta: Array, weight: Array, measured: Array) -> _State:
+    columns = problem.basis.evaluate(theta)
+    predicted = columns.sum()
+    share = columns.values / predicted[:, :, None]
+    slope = columns.slope(share)  # of log prediction
+    rho, psi, bend, omega = problem.estimator.derivatives(problem.estimator.residuals(predicted, measured))
     scale = 1.0 if problem.estimator.log else predicted  # d residual = scale * d log prediction
     first = weight * psi * scale
-    gradient = (first[:, None, :] @ slope)[:, 0]
+    gap = theta - problem.toward
+    gradient = (first[:, None, :] @ slope)[:, 0] + problem.pull * gap
     # d2 log prediction is the covariance of the features under the shares; of the prediction, their second moment.
-    second = ((first[:, :, None] * share).reshape(batch, -1) @ frame.outer).reshape(batch, size, size)
+    second = columns.curvature(first[:, :, None] * share)
     curvature = weight * bend * scale * scale - (first if problem.estimator.log else 0.0)
     majorised = weight * omega * scale * scale
     scaled = np.concatenate([slope * curvature[:, :, None], slope * majorised[:, :, None]], axis=2)
     products = slope.transpose(0, 2, 1) @ scaled
-    wish = gradient[:, :terms] * np.exp(-np.maximum(theta[:, :terms], LOG_ZERO))
+    size = theta.shape[1]
+    logs = theta[:, : problem.terms]
     return _State(
         theta,
-        (weight * rho).sum(axis=1),
+        (weight * rho).sum(axis=1) + 0.5 * (problem.pull * gap**2).sum(axis=1),
         gradient,
-        second + products[:, :, :size],
-        products[:, :, size:],
-        share.max(axis=1),
-        wish,
+        second + products[:, :, :size] + np.diag(problem.pull),
+        products[:, :, size:] + np.diag(problem.pull),
+        np.abs(share).max(axis=1),
+        gradient[:, : problem.terms] * np.exp(-np.maximum(logs, LOG_ZERO)),
     )
 
 
-def _derivatives(estimator: Estimator, r: Array) -> tuple[Array, Array, Array, Array]:
-    """Return rho, rho', rho'' and the majoriser's weight rho'(r)/r."""
-    size = np.abs(r)
-    clipped = np.minimum(size, estimator.delta)
-    factor = estimator.factor
-    rho = factor * (clipped * size - 0.5 * clipped * clipped)
-    psi = factor * np.copysign(clipped, r)
-    bend = np.where(size < estimator.delta, factor, 0.0)
-    omega = factor * clipped / np.maximum(size, 1e-300)
-    return rho, psi, bend, omega
-
-
+@np.errstate(over="ignore", invalid="ignore")  # a step to where numbers end is refused like any that does not help
 def polish(
     problem: Problem,
     theta: Array,
@@ -144,6 +111,7 @@ def polish(
     measured: Array | None = None,
     *,
     max_iterations: int = 200,
+    flat: float = _FLAT,
 ) -> Polished:
     """Minimise the objective from each row of `theta`, under that row's weights.
 
@@ -157,28 +125,32 @@ def polish(
         Weights of the rows of the table, shape (batch, rows).
     measured
         Loss of each row of the table, shape (batch, rows), where it differs from `problem.y`.
+    max_iterations
+        After which rows count as not converged.
+    flat
+        Newton decrement over the objective at which a row has converged.
     """
     measured = np.broadcast_to(problem.y, weight.shape) if measured is None else measured
     theta = np.clip(theta, problem.lower, problem.upper)
-    frame = _Frame.of(problem)
-    state = _evaluate(frame, theta, weight, measured)
+    state = _evaluate(problem, theta, weight, measured)
     exact = weight.sum(axis=1) * problem.estimator.rho(np.array(_EXACT))
     active = np.arange(len(theta))
     mu, growth = np.full(active.size, 1e-3), np.full(active.size, 2.0)
     converged, refused = np.zeros(active.size, bool), np.zeros(active.size, bool)
     for _ in range(max_iterations):
         part = _take(state, active)
-        step, promised, sound, decrement = _newton_step(problem, part, mu[active])
-        flat = np.where(refused[active], _ROUNDING, _FLAT) * part.value + exact[active]
-        done = (decrement <= flat) & sound & (mu[active] <= 1e-2)
+        step, promised, sound, decrement, mu[active] = _descent(problem, part, mu[active])
+        level = np.where(refused[active], max(_ROUNDING, flat), flat) * part.value + exact[active]
+        done = (decrement <= level) & sound & (mu[active] <= 1e-2)
         converged[active[done]] = True
         active, part = active[~done], _take(part, ~done)
         step, promised, sound = step[~done], promised[~done], sound[~done]
         if active.size == 0:
             break
-        trial = _evaluate(frame, _move(problem, part, step), weight[active], measured[active])
+        trial = _evaluate(problem, _move(problem, part, step), weight[active], measured[active])
         gain = (part.value - trial.value) / np.maximum(promised, 1e-300)
-        better = sound & (trial.value <= part.value) & np.isfinite(trial.value)
+        lost = np.where(promised < _ROUNDING * part.value, _SLACK * part.value, 0.0)
+        better = sound & (trial.value <= part.value + lost) & np.isfinite(trial.value)
         refused[active] = ~better
         _put(state, active[better], _take(trial, better))
         mu[active], growth[active] = _damping(mu[active], growth[active], better, gain)
@@ -213,6 +185,19 @@ def _free(problem: Problem, state: _State) -> NDArray[np.bool_]:
     return ~(low | high | problem.held)
 
 
+def _descent(problem: Problem, state: _State, mu: Array) -> tuple[Array, Array, NDArray[np.bool_], Array, Array]:
+    """Damp until every step is a descent: a matrix that is not positive definite costs no evaluation."""
+    found = _newton_step(problem, state, mu)
+    for _ in range(6):
+        poor = np.flatnonzero(~found[2])
+        if poor.size == 0:
+            break
+        mu[poor] = np.maximum(4.0 * mu[poor], 1e-6)
+        for whole, part in zip(found, _newton_step(problem, _take(state, poor), mu[poor]), strict=True):
+            whole[poor] = part
+    return *found, mu
+
+
 def _newton_step(problem: Problem, state: _State, mu: Array) -> tuple[Array, Array, NDArray[np.bool_], Array]:
     """Return the step, the decrease it promises, whether it is a descent, and the Newton decrement."""
     free = _free(problem, state)
@@ -245,6 +230,8 @@ def _solve(matrix: Array, right: Array) -> tuple[Array, NDArray[np.bool_]]:
         lower[:, j + 1 :, j + 1 :] -= column[:, :, None] * lower[:, None, j + 1 :, j]
         lower[:, j + 1 :, j] = column
     x = right.copy()
+    sound &= np.isfinite(matrix).all(axis=(1, 2))
+    x[~sound], lower[~sound] = 0.0, 0.0
     for j in range(size):
         x[:, j + 1 :] -= lower[:, j + 1 :, j] * x[:, j : j + 1]
     x /= diagonal

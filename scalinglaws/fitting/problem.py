@@ -1,23 +1,25 @@
 """A table and a law turned into plain arrays, in coordinates where the numbers are of order one.
 
-log N, log D and log loss are centred, so an amplitude is its monomial's share at the geometric mean of the table:
-the exponents and the logarithms of the amplitudes are then far less correlated than in the published form.
+Columns of the law and the loss are centred on their geometric means, so an amplitude is its column's share there:
+the shapes and the logarithms of the amplitudes are then far less correlated than in the published form. A parameter
+that is held, or about which something is known beforehand, stays as published.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scalinglaws.errors import InputError, require
+from scalinglaws.fitting.basis import Basis, FormulaBasis, LinearBasis
 from scalinglaws.fitting.estimators import Estimator
-from scalinglaws.fitting.laws import MonomialLaw
+from scalinglaws.fitting.laws import Law, MonomialLaw
 from scalinglaws.fitting.table import Table
 
-__all__ = ["LOG_ZERO", "Problem"]
+__all__ = ["LOG_ZERO", "Prior", "Problem"]
 
 Array = NDArray[np.float64]
 
@@ -26,37 +28,60 @@ LOG_ZERO = -80.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prior:
+    """What is known before the fit: `scale * sum_p ((theta_p - mean_p) / sd_p)^2 / 2` joins the objective.
+
+    Parameters
+    ----------
+    values
+        Parameter to its mean and standard deviation; of amplitudes and other positive parameters the standard
+        deviation of the logarithm, so (1.7, 0.05) is 1.7 give or take 5 %.
+    scale
+        What the objective is divided by to be minus a log likelihood.
+    """
+
+    values: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    scale: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Minimise sum_i weight_i rho(residual_i) over theta = (log centred amplitudes, exponents).
+    """Minimise sum_i weight_i rho(residual_i) over theta = (log centred amplitudes, shapes).
 
     Parameters
     ----------
     law, estimator
         What is fitted, and by which objective.
-    x
-        Centred powers, shape (rows, terms, exponents).
-    center
-        What was taken off, shape (terms, exponents).
+    basis
+        The law's columns on the table.
     y
         Measured loss over its geometric mean, shape (rows,).
     unit
         That geometric mean.
     lower, upper
-        Bounds of theta, shape (terms + exponents,); equal where a parameter is held.
+        Bounds of theta, shape (terms + shapes,); equal where a parameter is held.
+    pull, toward
+        Penalty `pull * (theta - toward)^2 / 2` on each parameter, in the units of the objective of y.
     """
 
-    law: MonomialLaw
+    law: Law
     estimator: Estimator
-    x: Array
-    center: Array
+    basis: Basis
     y: Array
     unit: float
     lower: Array
     upper: Array
+    pull: Array
+    toward: Array
 
     @classmethod
     def build(
-        cls, law: MonomialLaw, estimator: Estimator, table: Table, fixed: Mapping[str, float] | None = None
+        cls,
+        law: Law,
+        estimator: Estimator,
+        table: Table,
+        fixed: Mapping[str, float] | None = None,
+        prior: Prior | None = None,
     ) -> Problem:
         """Centre a table; `fixed` holds parameters of the law at given values.
 
@@ -65,26 +90,46 @@ class Problem:
         InputError
             When the table cannot determine the free parameters, or a parameter cannot be held.
         """
-        x = law.powers(np.log(table.params), np.log(table.tokens))
-        center = x.mean(axis=0)
-        unit = float(np.exp(np.mean(np.log(table.loss))))
-        lower, upper = _bounds(law, center, unit, fixed or {})
-        _check_design(law, table, x, lower == upper)
-        return cls(
+        fixed, prior = fixed or {}, prior or Prior()
+        _check_names(law, fixed, prior)
+        target = table.column(law.target)
+        unit = float(np.exp(np.mean(np.log(target))))
+        lower, upper = _bounds(law, unit, fixed)
+        known = np.array([name in fixed or name in prior.values for name in law.amplitudes + law.exponents])
+        x = {name: np.log(table.column(name)) for name in law.covariates}
+        basis: Basis
+        if isinstance(law, MonomialLaw):
+            basis = LinearBasis.build(law.powers(x["params"], x["tokens"]), ~known[: len(law.amplitudes)])
+        else:
+            basis = FormulaBasis.build(law, x, ~known, float(np.log(unit)))
+        pull, toward = np.zeros(known.size), np.zeros(known.size)
+        scale = prior.scale if estimator.log else prior.scale / unit**2
+        for name, (mean, sd) in prior.values.items():
+            k = (law.amplitudes + law.exponents).index(name)
+            pull[k], toward[k] = scale / sd**2, _coordinate(law, name, mean, unit)
+        made = cls(
             law=law,
             estimator=estimator,
-            x=x - center,
-            center=center,
-            y=table.loss / unit,
+            basis=basis,
+            y=target / unit,
             unit=unit,
             lower=lower,
             upper=upper,
+            pull=pull,
+            toward=toward,
         )
+        made._check_design(np.stack(list(x.values()), axis=1))
+        return made
 
     @property
     def terms(self) -> int:
-        """How many monomials."""
-        return int(self.x.shape[1])
+        """How many columns."""
+        return len(self.law.amplitudes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the components of theta."""
+        return self.law.amplitudes + self.law.exponents
 
     @property
     def held(self) -> NDArray[np.bool_]:
@@ -96,64 +141,86 @@ class Problem:
         """What an objective in centred coordinates is multiplied by to be the one of the table."""
         return 1.0 if self.estimator.log else self.unit**2
 
-    def features(self) -> Array:
-        """Return the gradient of each log monomial by theta, shape (rows, terms, parameters)."""
-        rows, terms, _ = self.x.shape
-        return np.concatenate([np.broadcast_to(np.eye(terms), (rows, terms, terms)), -self.x], axis=2)
+    def take(self, rows: NDArray[np.int64]) -> Problem:
+        """Return the problem on some rows; `moved_to` brings its theta back."""
+        return replace(self, basis=self.basis.take(rows), y=self.y[rows])
+
+    def moved_to(self, other: Problem, theta: Array) -> Array:
+        """Return the theta, shape (..., parameters), that means the same in another problem of this law."""
+        shift = other.basis.levels(theta) - self.basis.levels(theta)
+        return np.concatenate([theta[..., : self.terms] + shift, theta[..., self.terms :]], axis=-1)
+
+    def linearise(self, theta: Array) -> tuple[Array, Array]:
+        """Return the prediction over `unit` and the derivatives of its logarithm, (rows,) and (rows, parameters)."""
+        columns = self.basis.evaluate(theta[None])
+        predicted = columns.sum()
+        return predicted[0], columns.slope(columns.values / predicted[:, :, None])[0]
 
     def to_values(self, theta: Array) -> dict[str, Array]:
         """Return the law's parameters from theta, shape (..., parameters); amplitudes at the bound are 0."""
-        logs, exponents = theta[..., : self.terms], theta[..., self.terms :]
+        logs = theta[..., : self.terms]
         with np.errstate(over="ignore"):
-            amplitudes = self.unit * np.exp(logs + exponents @ self.center.T)
-        amplitudes = np.where(logs <= LOG_ZERO, 0.0, amplitudes)
-        columns = np.concatenate([amplitudes, exponents], axis=-1)
-        return {name: columns[..., k] for k, name in enumerate(self.law.parameters)}
+            amplitudes = self.unit * np.exp(logs - self.basis.levels(theta))
+            shapes = self.basis.published(theta[..., self.terms :])
+            shapes = np.where([shape.log for shape in self.law.shapes], np.exp(shapes), shapes)
+        columns = np.concatenate([np.where(logs <= LOG_ZERO, 0.0, amplitudes), shapes], axis=-1)
+        return {name: columns[..., k] for k, name in enumerate(self.names) if name not in self.law.units}
+
+    def _check_design(self, covariates: Array) -> None:
+        """Refuse tables that cannot determine the free parameters, whatever their losses."""
+        need = int(np.sum(~self.held)) + 1
+        distinct = len(np.unique(covariates, axis=0))
+        what = {"params": "N", "tokens": "D"}
+        require(
+            distinct >= need,
+            f"table: distinct ({', '.join(what.get(name, name) for name in self.law.covariates)})",
+            distinct,
+            f"{self.law.formula} with {need - 1} free parameters needs {need} or more",
+        )
+        middle = np.array([shape.axis[len(shape.axis) // 2] for shape in self.law.shapes])
+        theta = np.clip(np.concatenate([np.zeros(self.terms), middle]), self.lower, self.upper)
+        spread = np.ptp(self.basis.evaluate(theta[None]).features[0], axis=0).max(axis=0)
+        for j, name in enumerate(self.law.exponents, start=self.terms):
+            require(
+                bool(self.held[j]) or spread[j] > 1e-9,
+                f"table: spread of log N or log D under {name}",
+                float(spread[j]),
+                f"all rows are alike in what {name} describes, so it cannot be fitted",
+            )
 
 
-def _bounds(law: MonomialLaw, center: Array, unit: float, fixed: Mapping[str, float]) -> tuple[Array, Array]:
-    """Bounds of theta; a held parameter has both at its value."""
-    terms, names = len(law.terms), law.parameters
-    lower = np.concatenate([np.full(terms, LOG_ZERO), np.full(len(law.exponents), law.bounds[0])])
-    upper = np.concatenate([np.full(terms, -LOG_ZERO), np.full(len(law.exponents), law.bounds[1])])
+def _coordinate(law: Law, name: str, value: float, unit: float) -> float:
+    """Theta of a parameter that is not centred."""
+    if name in law.amplitudes:
+        return max(float(np.log(value / unit)), LOG_ZERO) if value > 0 else LOG_ZERO
+    return float(np.log(value)) if law.shapes[law.exponents.index(name)].log else value
+
+
+def _check_names(law: Law, fixed: Mapping[str, float], prior: Prior) -> None:
+    for what, given in (("fixed", fixed), ("prior", prior.values)):
+        for name in given:
+            if name not in law.parameters:
+                raise InputError(f"{what} = {name!r}: must be one of {', '.join(law.parameters)}")
+    positive = {*law.amplitudes, *(shape.name for shape in law.shapes if shape.log)}
     for name, value in fixed.items():
-        if name not in names:
-            raise InputError(f"fixed = {name!r}: must be one of {', '.join(names)}")
         number = isinstance(value, int | float) and bool(np.isfinite(value)) and value >= 0
         require(number, f"fixed[{name!r}]", value, "must be a finite number, not negative")
-        if name in law.exponents:
-            lower[names.index(name)] = upper[names.index(name)] = value
-    for k, term in enumerate(law.terms):
-        if term.amplitude not in fixed:
-            continue
-        value = fixed[term.amplitude]
-        missing = sorted((set(term.n) | set(term.d)) - set(fixed))
+        require(value > 0 or name in law.amplitudes or name not in positive, f"fixed[{name!r}]", value, "must be > 0")
+    for name, pair in prior.values.items():
+        require(name not in fixed, f"prior[{name!r}]", pair, "is held by fixed too; give one of the two")
+        numbers = isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(v, int | float) for v in pair)
+        good = numbers and bool(np.all(np.isfinite(pair))) and pair[1] > 0 and (pair[0] > 0 or name not in positive)
         require(
-            value == 0 or not missing,
-            f"fixed[{term.amplitude!r}]",
-            value,
-            f"its size depends on {', '.join(missing)}, which must be held too",
+            good, f"prior[{name!r}]", pair, "must be (mean, standard deviation), finite, > 0 where the parameter is"
         )
-        log = np.log(value / unit) - center[k] @ lower[terms:] if value > 0 else LOG_ZERO
-        lower[k] = upper[k] = max(log, LOG_ZERO)
+
+
+def _bounds(law: Law, unit: float, fixed: Mapping[str, float]) -> tuple[Array, Array]:
+    """Bounds of theta; a held parameter has both at its value."""
+    known = dict.fromkeys(law.units, 1.0) | dict(fixed)
+    lower = np.array([LOG_ZERO] * len(law.amplitudes) + [shape.bounds[0] for shape in law.shapes])
+    upper = np.array([-LOG_ZERO] * len(law.amplitudes) + [shape.bounds[1] for shape in law.shapes])
+    for k, name in enumerate(law.amplitudes + law.exponents):
+        if name in known:
+            lower[k] = upper[k] = _coordinate(law, name, known[name], unit)
     return lower, upper
-
-
-def _check_design(law: MonomialLaw, table: Table, x: Array, held: NDArray[np.bool_]) -> None:
-    """Refuse tables that cannot determine the free parameters, whatever their losses."""
-    need = int(np.sum(~held)) + 1
-    distinct = len(set(zip(table.params.tolist(), table.tokens.tolist(), strict=True)))
-    require(
-        distinct >= need,
-        "table: distinct (N, D)",
-        distinct,
-        f"{law.formula} with {need - 1} free parameters needs {need} or more",
-    )
-    spread = np.ptp(x, axis=0).max(axis=0)
-    for j, name in enumerate(law.exponents):
-        require(
-            bool(held[len(law.terms) + j]) or spread[j] > 1e-9,
-            f"table: spread of log N or log D under {name}",
-            float(spread[j]),
-            f"all rows are alike in what {name} describes, so it cannot be fitted",
-        )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scalinglaws.fitting.estimators import Estimator, estimator
 from scalinglaws.fitting.polish import Polished, polish
-from scalinglaws.fitting.problem import LOG_ZERO, Problem
+from scalinglaws.fitting.problem import Problem
 from scalinglaws.fitting.varpro import starts
 from scalinglaws.fitting.vertex import to_vertex
 
@@ -18,6 +19,9 @@ __all__ = ["Solution", "refit", "solve"]
 Array = NDArray[np.float64]
 
 _SMOOTHING = (3e-1, 3e-2, 3e-3, 3e-4, 3e-5)  # thresholds on the way to absolute values, over the residual scale
+_ON_THE_WAY: Any = {"max_iterations": 12, "flat": 1e-4}  # of objectives that only lead to the one asked for
+_ROWS = 300  # the way to the minimum is found on so many rows or a few less
+_PATIENCE = 200  # iterations after which only the best start goes on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,19 +53,17 @@ def solve(problem: Problem, weight: Array, count: int) -> Solution:
     Every second start goes through least squares first; the others meet the robust objective directly, so that
     two different paths must agree.
     """
-    theta = starts(problem, weight, count)
+    rows = _thinned(weight.size)
+    coarse = problem.take(rows)
+    theta = coarse.moved_to(problem, _approach(coarse, weight[rows], count))
     weights = np.broadcast_to(weight, (len(theta), weight.size))
-    squares = replace(problem, estimator=estimator("log-l2"))
-    theta[::2] = polish(squares, theta[::2], weights[::2]).theta
-    target = problem.estimator
-    if np.isfinite(target.delta):
-        wide = 2.0 * _residual_scale(problem, theta[0], weight)
-        while wide > 3.0 * target.delta:
-            theta = polish(_huber(problem, wide), theta, weights).theta
-            wide *= 0.2
-    ends = refit(problem, theta, weights, np.broadcast_to(problem.y, weights.shape))
-    best = int(np.argmin(ends.objective))
-    floor = weight.sum() * float(target.rho(np.array(1e-12)))
+    ends = refit(problem, theta, weights, np.broadcast_to(problem.y, weights.shape), max_iterations=_PATIENCE)
+    best = int(np.argmin(np.where(np.isnan(ends.objective), np.inf, ends.objective)))
+    if not ends.converged[best]:
+        one = slice(best, best + 1)
+        last = refit(problem, ends.theta[one], weights[one], problem.y[None], max_iterations=3 * _PATIENCE)
+        _replace(ends, np.array([best]), last)
+    floor = weight.sum() * float(problem.estimator.rho(np.array(1e-12)))
     return Solution(
         theta=ends.theta[best],
         gradient=ends.gradient[best] / max(float(ends.objective[best]), floor),
@@ -70,7 +72,27 @@ def solve(problem: Problem, weight: Array, count: int) -> Solution:
     )
 
 
-def refit(problem: Problem, theta: Array, weight: Array, measured: Array) -> Polished:
+def _thinned(rows: int) -> NDArray[np.int64]:
+    """Choose rows that tell the basins of a large table apart, in an order that the design does not share."""
+    return np.sort(np.random.default_rng(0).permutation(rows)[:: -(-rows // _ROWS)])
+
+
+def _approach(problem: Problem, weight: Array, count: int) -> Array:
+    """Take the starts near their minima, through ever narrower Huber losses."""
+    theta = starts(problem, weight, count)
+    weights = np.broadcast_to(weight, (len(theta), weight.size))
+    squares = replace(problem, estimator=estimator("log-l2"))
+    theta[::2] = polish(squares, theta[::2], weights[::2], **_ON_THE_WAY).theta
+    target = problem.estimator
+    if np.isfinite(target.delta):
+        wide = 2.0 * _residual_scale(problem, theta[0], weight)
+        while wide > 3.0 * target.delta:
+            theta = polish(_huber(problem, wide), theta, weights, **_ON_THE_WAY).theta
+            wide *= 0.2
+    return theta
+
+
+def refit(problem: Problem, theta: Array, weight: Array, measured: Array, *, max_iterations: int = 200) -> Polished:
     """Minimise for each row of a batch of starts, weights and measurements, from starts near the minimum.
 
     Parameters
@@ -79,10 +101,12 @@ def refit(problem: Problem, theta: Array, weight: Array, measured: Array) -> Pol
         Shape (batch, parameters).
     weight, measured
         Shape (batch, rows); `measured` in the units of `problem.y`.
+    max_iterations
+        As `polish`.
     """
     if problem.estimator.delta == 0.0:
         return _absolute(problem, theta, weight, measured)
-    ends = polish(problem, theta, weight, measured)
+    ends = polish(problem, theta, weight, measured, max_iterations=max_iterations)
     for _ in range(2):  # an amplitude set to zero on the way may be wanted after all
         which = np.flatnonzero(ends.wanting.any(axis=1))
         if which.size == 0:
@@ -91,12 +115,12 @@ def refit(problem: Problem, theta: Array, weight: Array, measured: Array) -> Pol
         logs = again[:, : problem.terms]
         logs[ends.wanting[which]] = np.log(1e-3)
         again[:, : problem.terms] = logs
-        _replace(ends, which, polish(problem, again, weight[which], measured[which]))
+        _replace(ends, which, polish(problem, again, weight[which], measured[which], max_iterations=max_iterations))
     return replace(ends, converged=ends.converged & ~ends.wanting.any(axis=1))
 
 
 def _replace(ends: Polished, which: NDArray[np.int64], new: Polished) -> None:
-    better = new.objective < ends.objective[which]
+    better = (new.objective < ends.objective[which]) | new.converged & (new.objective <= ends.objective[which])
     for name in Polished.__slots__:
         getattr(ends, name)[which[better]] = getattr(new, name)[better]
 
@@ -127,6 +151,6 @@ def _huber(problem: Problem, delta: float) -> Problem:
 
 def _residual_scale(problem: Problem, theta: Array, weight: Array) -> float:
     """Typical size of a residual near the minimum; never zero."""
-    monomials = np.exp(np.minimum(problem.features() @ theta, 300.0))
-    r = problem.estimator.residuals(monomials.sum(axis=1) + np.exp(LOG_ZERO), problem.y)
+    predicted, _ = problem.linearise(theta)
+    r = problem.estimator.residuals(predicted, problem.y)
     return max(float(np.mean(np.abs(r[weight > 0]))), 1e-9)

@@ -7,7 +7,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalinglaws.errors import InputError, require
 
-__all__ = ["Table", "as_table"]
+__all__ = ["EXTRA", "Table", "as_table"]
 
 Array = NDArray[np.float64]
 
 _LARGEST = 1e50  # beyond any unit; products of such numbers still fit into a float
+
+EXTRA = ("unique_tokens", "epochs", "error")
+"""Columns that some laws ask for: tokens that are distinct, how often they were seen, and a second metric."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -41,6 +45,8 @@ class Table:
         Label of the group a row belongs to, for the bootstrap; each row is its own group if not given.
     run
         Names; row numbers if not given.
+    extra
+        Further numbers by name, which a law may ask for; see `EXTRA`. Checked when a law does.
 
     Raises
     ------
@@ -61,6 +67,7 @@ class Table:
     weight: Any = None
     cluster: Any = None
     run: Any = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("params", "tokens", "loss"):
@@ -75,6 +82,11 @@ class Table:
             self._set(name, labels)
         for name in ("flops", "weight", "run", "cluster"):
             self._check_shape(name)
+        columns = {name: np.array(values) for name, values in self.extra.items()}
+        for name, values in columns.items():
+            require(values.shape == (self.rows,), f"table: shape of {name}", values.shape, f"must be {(self.rows,)}")
+            values.flags.writeable = False
+        object.__setattr__(self, "extra", columns)
         require(len(set(self.run.tolist())) == self.rows, "table: run", self.run.tolist(), "names must be distinct")
 
     def _set(self, name: str, values: NDArray[Any]) -> None:
@@ -90,14 +102,42 @@ class Table:
         """How many rows."""
         return int(self.params.size)
 
+    def column(self, name: str) -> Array:
+        """Return a column of positive numbers by name, also one of `extra`; `unique_tokens` follow from epochs.
+
+        Raises
+        ------
+        InputError
+            When the table does not have it, or it is not positive and finite in every row.
+
+        Examples
+        --------
+        >>> table = Table(params=[1e6], tokens=[4e7], loss=[4.0], extra={"epochs": [4.0]})
+        >>> table.column("unique_tokens").tolist()
+        [10000000.0]
+        """
+        if name in ("params", "tokens", "loss", "flops"):
+            return np.asarray(getattr(self, name))
+        if name in self.extra:
+            return _positive(name, self.extra[name])
+        if name == "unique_tokens" and "epochs" in self.extra:
+            return np.asarray(self.tokens / _positive("epochs", self.extra["epochs"]))
+        known = ", ".join(("params", "tokens", "loss", "flops", *self.extra))
+        raise InputError(f"table: column {name!r}: the law needs it, and the table has only {known}")
+
     def take(self, rows: ArrayLike) -> Table:
         """Return the rows of a boolean mask or of indices."""
         which = np.asarray(rows)
-        return Table(**{name: getattr(self, name)[which] for name in Table.__slots__})
+        columns = {name: getattr(self, name)[which] for name in _COLUMNS}
+        return Table(**columns, extra={name: values[which] for name, values in self.extra.items()})
 
     def to_dict(self) -> dict[str, list[Any]]:
         """Return plain lists, for JSON."""
-        return {name: getattr(self, name).tolist() for name in Table.__slots__}
+        columns = {name: getattr(self, name) for name in _COLUMNS} | dict(self.extra)
+        return {name: values.tolist() for name, values in columns.items()}
+
+
+_COLUMNS = tuple(f.name for f in fields(Table) if f.name != "extra")
 
 
 def _positive(name: str, values: Any) -> Array:
@@ -153,5 +193,5 @@ def as_table(data: Any, *, params: str = "total", flops: str = "6ND") -> Table:
     for name in ("params", "tokens", "loss"):
         found = data[name].dims if name in data else None
         require(found == ("run",), f"table: dimensions of {name}", found, "must be ('run',)")
-    names = [name for name in Table.__slots__ if name in data]
-    return Table(**{name: data[name].values for name in names})
+    columns: dict[str, Any] = {name: data[name].values for name in _COLUMNS if name in data}
+    return Table(**columns, extra={name: data[name].values for name in EXTRA if name in data})

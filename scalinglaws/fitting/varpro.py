@@ -1,8 +1,8 @@
 """Starting points by variable projection: for given exponents the amplitudes are a small least-squares problem.
 
-For every pair of exponents on a grid the non-negative amplitudes that minimise the squared relative error are found
-in closed form, by trying every set of terms that may be zero (Golub & Pereyra 1973; 2^terms - 1 sets). What is left
-is a search over the exponents alone, whose local minima are the starts of the polish.
+For every point on a grid of shapes the non-negative amplitudes that minimise the squared relative error are found
+in closed form, by trying every set of columns that may be zero (Golub & Pereyra 1973; 2^columns - 1 sets). What is
+left is a search over the shapes alone, whose local minima are the starts of the polish.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ __all__ = ["amplitudes", "starts"]
 
 Array = NDArray[np.float64]
 
-_GRID = 400  # exponent pairs searched
+_PASSES = 3  # solves for amplitudes on which the columns themselves depend
 _FAINT = 1e-3  # share of the loss at which a term that least squares put at zero is started: log(0) cannot move
 
 
-def amplitudes(problem: Problem, exponents: Array, weight: Array) -> tuple[Array, Array]:
-    """Return the best non-negative centred amplitudes for each row of exponents, and the squared relative error.
+def amplitudes(problem: Problem, shapes: Array, weight: Array) -> tuple[Array, Array]:
+    """Return the best non-negative centred amplitudes for each row of shapes, and the squared relative error.
 
     Parameters
     ----------
     problem
         Held amplitudes keep their value.
-    exponents
-        Shape (grid, exponents).
+    shapes
+        Shape (grid, shapes).
     weight
         Weights of the rows of the table, shape (rows,).
 
@@ -39,16 +39,25 @@ def amplitudes(problem: Problem, exponents: Array, weight: Array) -> tuple[Array
     amplitudes, error
         Shapes (grid, terms) and (grid,).
     """
-    columns = np.exp(np.clip(-np.einsum("ikq,gq->gik", problem.x, exponents), -100.0, 100.0)) / problem.y[:, None]
     held = problem.held[: problem.terms]
     known = np.where(held, np.exp(problem.lower[: problem.terms]), 0.0)
+    best = np.broadcast_to(np.where(held, known, 1.0 / problem.terms), (len(shapes), problem.terms))
+    for _ in range(_PASSES if problem.law.coupled else 1):
+        logs = problem.basis.logs(shapes, np.log(np.maximum(best, _FAINT)))
+        best, error = _least_squares(problem, logs, known, weight)
+    return best, error
+
+
+def _least_squares(problem: Problem, logs: Array, known: Array, weight: Array) -> tuple[Array, Array]:
+    """Try every set of free columns."""
+    columns = np.exp(np.clip(logs, -100.0, 100.0)) * problem.law.signs / problem.y[:, None]
     target = 1.0 - columns @ known
     weighted = (columns * weight[:, None]).transpose(0, 2, 1)
     gram = weighted @ columns
     right = (weighted @ target[:, :, None])[:, :, 0]
     total = target**2 @ weight
     best, error = np.broadcast_to(known, right.shape).copy(), total.copy()
-    free = np.flatnonzero(~held)
+    free = np.flatnonzero(~problem.held[: problem.terms])
     for subset in (s for r in range(1, free.size + 1) for s in combinations(free.tolist(), r)):
         _try(gram, right, total, list(subset), best, error, known)
     return best, error
@@ -77,28 +86,25 @@ def starts(problem: Problem, weight: Array, count: int) -> Array:
     theta
         Shape (starts, parameters).
     """
-    axes = _axes(problem)
-    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    exponents = grid.reshape(-1, len(axes))
-    best, error = amplitudes(problem, exponents, weight)
+    axes = [
+        np.array(shape.axis if low < high or problem.law.located else [low])
+        for shape, low, high in zip(
+            problem.law.shapes, problem.lower[problem.terms :], problem.upper[problem.terms :], strict=True
+        )
+    ]
+    grid = np.meshgrid(*axes, indexing="ij")
+    point = dict(zip(problem.law.exponents, (axis.ravel() for axis in grid), strict=True))
+    located = problem.law.locate(point, problem.unit)
+    shapes = np.stack([located[name] for name in problem.law.exponents], axis=1)
+    shapes = np.clip(shapes, problem.lower[problem.terms :], problem.upper[problem.terms :])
+    best, error = amplitudes(problem, shapes, weight)
+    error = np.where(np.isfinite(error), error, np.inf)
     order = np.argsort(error, kind="stable")
-    minima = _local_minima(error.reshape(grid.shape[:-1])).ravel()
+    minima = _local_minima(error.reshape(grid[0].shape)).ravel()
     chosen = np.concatenate([order[minima[order]], order[~minima[order]]])[:count]
     logs = np.log(np.maximum(best[chosen], _FAINT * np.exp(np.mean(np.log(problem.y)))))
-    theta = np.concatenate([logs, exponents[chosen]], axis=1)
-    inside: Array = np.clip(theta, problem.lower, problem.upper)
+    inside: Array = np.clip(np.concatenate([logs, shapes[chosen]], axis=1), problem.lower, problem.upper)
     return inside
-
-
-def _axes(problem: Problem) -> list[Array]:
-    """Geometric grids over the exponents, which are scales; one point where an exponent is held."""
-    low, high = problem.lower[problem.terms :], problem.upper[problem.terms :]
-    free = max(int(np.sum(low < high)), 1)
-    points = max(round(_GRID ** (1.0 / free)), 5)
-    return [
-        np.geomspace(max(a, 0.02), min(b, 2.5), points) if a < b else np.array([a])
-        for a, b in zip(low, high, strict=True)
-    ]
 
 
 def _local_minima(error: Array) -> NDArray[np.bool_]:

@@ -72,10 +72,7 @@ def _free(problem: Problem, theta: Array) -> NDArray[np.int64]:
 
 def _residuals(problem: Problem, theta: Array, measured: Array) -> tuple[Array, Array]:
     """Log residuals and their derivatives by theta."""
-    features = problem.features()
-    monomials = np.exp(features @ theta)
-    predicted = monomials.sum(axis=1)
-    slope = np.einsum("ik,ikp->ip", monomials / predicted[:, None], features)
+    predicted, slope = problem.linearise(theta)
     return np.log(predicted) - np.log(measured), slope
 
 
@@ -89,7 +86,10 @@ def _newton(problem: Problem, theta: Array, weight: Array, measured: Array, free
     moved = theta.copy()
     for _ in range(3):
         r, slope = _residuals(problem, moved, measured)
-        moved[free] -= np.linalg.solve(slope[np.ix_(rows, free)], r[rows])
+        matrix = slope[np.ix_(rows, free)]
+        if np.linalg.matrix_rank(matrix) < free.size:
+            return Vertex(theta=theta, objective=start, excess=np.inf)
+        moved[free] -= np.linalg.solve(matrix, r[rows])
         moved = np.clip(moved, problem.lower, problem.upper)
     r, slope = _residuals(problem, moved, measured)
     r[rows] = 0.0

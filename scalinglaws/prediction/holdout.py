@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scalinglaws.errors import InputError
 from scalinglaws.fitting.estimate import fit
-from scalinglaws.fitting.laws import MonomialLaw
+from scalinglaws.fitting.laws import Law
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.table import Table, as_table
 
@@ -93,7 +93,7 @@ def predict_held_out(
     data: Any,
     *,
     hold_out: str | Iterable[str] = "largest",
-    law: str | MonomialLaw = "chinchilla",
+    law: str | Law = "chinchilla",
     estimator: str = "huber",
     delta: float = 1e-3,
     level: float = 0.9,

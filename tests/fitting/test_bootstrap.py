@@ -37,7 +37,7 @@ def test_refits_are_never_worse_than_scipy(table: Table) -> None:
 def test_kinds_and_estimators(table: Table, name: str, kind: str) -> None:
     draws = fit(table, estimator=name).bootstrap(40, kind=kind, rng=3).draws
     assert draws is not None
-    assert draws.converged == 1.0
+    assert draws.converged >= (0.95 if name == "l1" else 1.0)  # a vertex of repeated rows may lack its certificate
     for key, error in draws.standard_errors().items():
         assert 0 < error < 2 * TRUTH[key]
 
@@ -52,7 +52,7 @@ def test_default_kind_follows_the_number_of_rows(table: Table) -> None:
     many, few = fit(table).bootstrap(10).draws, fit(ladder(0.003)).bootstrap(10).draws
     assert many is not None
     assert few is not None
-    assert (many.kind, few.kind) == ("pairs", "residual")
+    assert (many.kind, few.kind) == ("wild", "residual")
 
 
 def test_clusters_are_drawn_whole(table: Table) -> None:
@@ -108,7 +108,7 @@ def test_intervals_nobody_can_give(name: str, level: float, at: dict[str, float]
 
 def test_wrong_bootstraps() -> None:
     fitted = fit(ladder(0.003))
-    for options in ({"replicates": 1}, {"kind": "wild"}, {"by": "size"}):
+    for options in ({"replicates": 1}, {"kind": "jackknife"}, {"by": "size"}):
         with pytest.raises(InputError):
             fitted.bootstrap(**options)  # type: ignore[arg-type]
 

@@ -172,4 +172,6 @@ def test_degenerate_tables_are_fitted_or_flagged(table: Table, name: str) -> Non
     assert all(np.isfinite(v) and v >= 0 for v in fitted.params.values())
     assert fitted.converged or fitted.warnings
     plain = naive.objective(fitted.params, table.params, table.tokens, table.loss, name)
-    assert fitted.objective == pytest.approx(plain, rel=1e-6, abs=1e-15 * float(table.loss.max()) ** 2)
+    # Where the law passes through all points only rounding is left.
+    rounding = 1e-14 if name == "l1" else 1e-15 * float(table.loss.max()) ** 2
+    assert fitted.objective == pytest.approx(plain, rel=1e-6, abs=rounding)

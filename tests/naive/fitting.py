@@ -23,6 +23,8 @@ def objective(params, n, d, measured, estimator, delta=1e-3):
             total += 0.5 * r * r if abs(r) < delta else delta * (abs(r) - 0.5 * delta)
         elif estimator == "l1":
             total += abs(r)
+        elif estimator == "student-t":
+            total += 2.5 * delta * delta * math.log(1.0 + r * r / (4.0 * delta * delta))
         else:
             total += r * r
     return total

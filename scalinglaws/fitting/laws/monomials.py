@@ -6,15 +6,20 @@ kind is one file that lists its terms; derivatives, search and polish need nothi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-__all__ = ["MonomialLaw", "Optimum", "Term"]
+from scalinglaws.fitting.laws.jets import Number
+from scalinglaws.fitting.laws.law import Law, Numbers, Shape
+
+__all__ = ["MonomialLaw", "Term"]
 
 Array = NDArray[np.float64]
+
+_GRID = 400  # points of the search over all exponents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,43 +50,22 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Optimum:
-    """Where a law is least at C = 6 N D: arrays over the budgets (and over draws, if the law was given draws)."""
-
-    params: Array
-    tokens: Array
-    loss: Array
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MonomialLaw:
+class MonomialLaw(Law):
     """A named sum of monomials.
 
     Parameters
     ----------
-    name
-        What users call it.
-    formula
-        For people.
     terms
         The monomials; a term without exponents is the irreducible loss.
-    exponents
+    exponent_names
         Names of the exponents.
     bounds
         Smallest and largest exponent the search may return; a fit that ends on one says so.
-    optimum
-        From parameters and budgets (arrays that broadcast) to the compute-optimal point at C = 6 N D.
     """
 
-    name: str
-    formula: str
     terms: tuple[Term, ...]
-    exponents: tuple[str, ...]
-    optimum: Callable[[Mapping[str, Array], Array], Optimum]
+    exponent_names: tuple[str, ...]
     bounds: tuple[float, float] = (0.01, 4.0)
-
-    def __str__(self) -> str:
-        return self.name
 
     @property
     def amplitudes(self) -> tuple[str, ...]:
@@ -89,9 +73,17 @@ class MonomialLaw:
         return tuple(term.amplitude for term in self.terms)
 
     @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of all parameters: amplitudes, then exponents."""
-        return self.amplitudes + self.exponents
+    def shapes(self) -> tuple[Shape, ...]:
+        """The exponents; the search starts on a geometric grid, for they are scales."""
+        points = max(round(_GRID ** (1.0 / len(self.exponent_names))), 5)
+        low, high = max(self.bounds[0], 0.02), min(self.bounds[1], 2.5)
+        axis = tuple(np.geomspace(low, high, points).tolist())
+        return tuple(Shape(name=name, axis=axis, bounds=self.bounds) for name in self.exponent_names)
+
+    def is_constant(self, amplitude: str) -> bool:
+        """Tell whether a term is the irreducible loss."""
+        term = self.terms[self.amplitudes.index(amplitude)]
+        return not term.n and not term.d
 
     def powers(self, log_n: Array, log_d: Array) -> Array:
         """Return minus the derivative of each log monomial by each exponent, shape (rows, terms, exponents).
@@ -101,27 +93,19 @@ class MonomialLaw:
         log_n, log_d
             Natural logarithms of N and D, shape (rows,).
         """
-        u = np.array([term.power("n", self.exponents) for term in self.terms])
-        v = np.array([term.power("d", self.exponents) for term in self.terms])
+        u = np.array([term.power("n", self.exponent_names) for term in self.terms])
+        v = np.array([term.power("d", self.exponent_names) for term in self.terms])
         powers: Array = log_n[:, None, None] * u + log_d[:, None, None] * v
         return powers
 
-    def predict(self, values: Mapping[str, ArrayLike], n: ArrayLike, d: ArrayLike) -> Array:
-        """Return L(N, D); parameters, `n` and `d` broadcast against each other.
+    def logs(self, p: Numbers, x: Numbers) -> Sequence[Number]:
+        """Return the logarithm of each monomial; see `Law.logs`."""
+        return [_log(term, p, x) for term in self.terms]
 
-        Parameters
-        ----------
-        values
-            One number, or an array of draws, for each of `parameters`.
-        n, d
-            Parameters of the model and training tokens; infinite where a limit is wanted.
-        """
-        log_n, log_d = np.log(np.asarray(n, np.float64)), np.log(np.asarray(d, np.float64))
-        total: Array = np.zeros(())
-        for term in self.terms:
-            fall: Array = np.zeros(np.broadcast_shapes(log_n.shape, log_d.shape))
-            for multiples, logarithm in ((term.n, log_n), (term.d, log_d)):
-                for name, multiple in multiples.items():
-                    fall = fall + multiple * np.asarray(values[name], np.float64) * logarithm
-            total = total + np.asarray(values[term.amplitude], np.float64) * np.exp(-fall)
-        return total
+
+def _log(term: Term, p: Numbers, x: Numbers) -> Number:
+    fall: Number = np.zeros(())
+    for multiples, of in ((term.n, "params"), (term.d, "tokens")):
+        for name, multiple in multiples.items():
+            fall = fall + p[name] * x[of] * multiple
+    return -fall
