@@ -5,7 +5,7 @@ import pytest
 
 from scalinglaws import schedules
 from scalinglaws.comparison.collapsing.deviation import decompose, deviation, noise_floor, normalise, onset
-from scalinglaws.comparison.model_family import model_family
+from scalinglaws.comparison.solvable import model_family
 from scalinglaws.curves import load_curves, save_curves
 from scalinglaws.curves.family import iter_runs
 from scalinglaws.errors import InputError
