@@ -2,8 +2,9 @@
 
 A `Path` comes from a `Schedule` or from a measured run. A run that stores its schedule as JSON is taken at its
 word; else the recorded rates are joined by three rules: linear between two records, held where the rate jumps
-(it changes far more than on both sides), and a linear warm-up over the updates before the first record if these
-are many more than the records are apart.
+(it changes far more than on both sides, or in the last interval after a constant rate), and, before the first
+record, the ramp on which the first rates rise drawn back to zero, or a linear warm-up if these updates are many more
+than the records are apart.
 """
 
 from __future__ import annotations
@@ -102,11 +103,17 @@ class Path:
         known = np.isfinite(np.asarray(run.lr)) & (run.step >= 0)
         require(bool(known.any()), f"run {run.name}: lr", "NaN", "is needed to know its learning-rate schedule")
         step, rate = run.step[known], np.asarray(run.lr)[known]
+        first = int(step[0])
         ramp = _warmup_before(step) if warmup is None else warmup
-        require(0 <= ramp <= step[0], "warmup", ramp, f"must lie between 0 and the first record, at step {step[0]}")
-        at = np.arange(last)
-        rates = _between(step, rate, at)
-        rates[: int(step[0])] = rate[0] * np.minimum((at[: int(step[0])] + 1.0) / max(ramp, 1), 1.0)
+        require(0 <= ramp <= first, "warmup", ramp, f"must lie between 0 and the first record, at step {first}")
+        rates = _between(step, rate, np.arange(last))
+        rising = warmup is None and ramp == 0 and step.size > 1 and rate[1] > rate[0]
+        if rising:
+            slope = (rate[1] - rate[0]) / (step[1] - step[0])
+            rates[:first] = np.maximum(rate[0] - slope * (first - np.arange(first)), 0.0)
+            ramp = int(step[np.argmax(rate)])
+        else:
+            rates[:first] = rate[0] * np.minimum((np.arange(first) + 1.0) / max(ramp, 1), 1.0)
         return cls(rate=rates, warmup=ramp)
 
     @property
@@ -156,7 +163,8 @@ def _between(step: NDArray[np.int64], rate: Array, at: NDArray[np.int64]) -> Arr
     slope = np.abs(change) / apart
     explained = apart * (np.append(0.0, slope[:-1]) + np.append(slope[1:], 0.0))
     inner = np.ones(change.size, dtype=bool)
-    inner[[0, -1]] = False  # a change at either end has one side only: nothing says that it was sudden
+    inner[0] = False  # a change at either end has one side only: nothing says that it was sudden
+    inner[-1] = change.size > 1 and bool(change[-2] == 0.0)  # but for a constant rate
     jump = inner & (np.abs(change) > _JUMP * explained) & (change != 0)
     place = np.clip(np.searchsorted(step, at, side="right") - 1, 0, change.size - 1)
     return np.asarray(np.where(jump[place] & (at < step[place + 1]), rate[place], np.interp(at, step, rate)))

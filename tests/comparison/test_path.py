@@ -46,6 +46,18 @@ def test_updates_before_the_first_record_are_warm_up_only_if_they_are_many():
     assert Path.of_run(recorded(schedule, 100, first=1000), warmup=0).rate[0] == 0.1
 
 
+def test_a_warm_up_that_is_under_way_at_the_first_record_is_drawn_back_to_zero():
+    schedule = schedules.cosine(0.1, 5000, warmup=1000)
+    path = Path.of_run(recorded(schedule, 100, first=200))
+    np.testing.assert_allclose(path.rate[:1000], schedule(np.arange(1000)), atol=1e-4)
+    assert path.warmup == 1000
+
+
+def test_a_rate_logged_as_zero_at_the_very_end_of_a_constant_run_is_no_cooldown():
+    run = Run(name="a", step=np.array([0, 100, 200, 300]), loss=np.arange(4.0), params={}, lr=np.array([0.1, 0.1, 0.1, 0.0]))
+    np.testing.assert_array_equal(Path.of_run(run).rate, 0.1)
+
+
 def test_step_at_undoes_tau_at_and_is_nan_beyond_the_end():
     path = Path(rate=[0.1, 0.2, 0.0, 0.0, 0.3])
     at = np.array([0, 0.5, 1, 1.7, 4.2, 5])
