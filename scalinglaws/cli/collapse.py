@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scalinglaws.cli.commands import app
-from scalinglaws.cli.options import Json
+from scalinglaws.cli.options import Json, pairs
 from scalinglaws.cli.show import say, say_json
 from scalinglaws.errors import InputError, require
 
@@ -60,8 +60,8 @@ def collapse(
 
     if out is not None:
         check_out(out)
-    factors = {name: _number("--scale", text) for name, text in _pairs("--scale", scale).items()}
-    family = read_curves(runs, columns=_pairs("--column", column) or None, scale=factors or None)
+    factors = {name: _number("--scale", text) for name, text in pairs("--scale", scale).items()}
+    family = read_curves(runs, columns=pairs("--column", column) or None, scale=factors or None)
     if schedule is not None:
         family = _of_schedule(family, schedule)
     found = analyse(
@@ -94,13 +94,6 @@ def _of_schedule(family: xr.Dataset, schedule: str) -> xr.Dataset:
     known = ", ".join(sorted({str(name) for name in names})) or "none"
     require(bool((names == schedule).any()), "--schedule", schedule, f"must be one of those of the runs: {known}")
     return select(family, family["run"].values[names == schedule])
-
-
-def _pairs(option: str, given: list[str] | None) -> dict[str, str]:
-    pairs = [item.partition("=") for item in given or []]
-    for key, sign, value in pairs:
-        require(bool(key and value), option, f"{key}{sign}{value}", "must be NAME=VALUE, for example loss=val_loss")
-    return {key: value for key, _, value in pairs}
 
 
 def _number(option: str, text: str) -> float:

@@ -63,7 +63,7 @@ def draw_schedules(
         ylabel="learning rate",
         ylim=(0.0, None),
     )
-    ax.legend()
+    ax.legend(loc="lower left")
     return lines
 
 

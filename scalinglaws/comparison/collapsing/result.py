@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from scalinglaws._findings import Finding
 from scalinglaws.comparison.collapsing.design import Design
 from scalinglaws.comparison.collapsing.exponent import HorizonExponent
 from scalinglaws.comparison.collapsing.irreducible import EndFit
@@ -22,14 +23,6 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
-
-
-class Finding(NamedTuple):
-    """One check: whether it passed, and the sentence that says so."""
-
-    check: str
-    ok: bool
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

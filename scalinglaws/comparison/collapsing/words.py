@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from scalinglaws._findings import Finding
 from scalinglaws.comparison.collapsing.exponent import HorizonExponent
 from scalinglaws.comparison.collapsing.family import Selection
-from scalinglaws.comparison.collapsing.result import Collapse, Finding
+from scalinglaws.comparison.collapsing.result import Collapse
 from scalinglaws.comparison.collapsing.sizes import BANDS, Odd
 
 __all__ = ["findings_of", "verdict_of"]
