@@ -54,7 +54,9 @@ def test_a_warm_up_that_is_under_way_at_the_first_record_is_drawn_back_to_zero()
 
 
 def test_a_rate_logged_as_zero_at_the_very_end_of_a_constant_run_is_no_cooldown():
-    run = Run(name="a", step=np.array([0, 100, 200, 300]), loss=np.arange(4.0), params={}, lr=np.array([0.1, 0.1, 0.1, 0.0]))
+    run = Run(
+        name="a", step=np.array([0, 100, 200, 300]), loss=np.arange(4.0), params={}, lr=np.array([0.1, 0.1, 0.1, 0.0])
+    )
     np.testing.assert_array_equal(Path.of_run(run).rate, 0.1)
 
 

@@ -101,7 +101,7 @@ def _why(c: Collapse) -> str:
         return f"{100 * share:.0f} % of the variance is between sizes: the sizes do not share one curve."
     return (
         f"{100 * (1 - share):.0f} % of the variance is between seeds of one size: noise that does not last to the end, "
-        "as at a learning rate that does not decay, rather than a fault of a size."
+        "as at a learning rate that stays high or with a small batch, rather than a fault of a size."
     )
 
 
