@@ -1,6 +1,13 @@
 # The public names, each imported on first use (SPEC 1): this file is their one list.
 from . import schedules as schedules
 from . import sweep as sweep
+from .comparison import collapse as collapse
+from .comparison import contest as contest
+from .comparison import fit_schedule as fit_schedule
+from .comparison import forecast_schedule as forecast_schedule
+from .comparison import model_family as model_family
+from .comparison import noise as noise
+from .comparison import search_schedule as search_schedule
 from .curves import end_points as end_points
 from .curves import load_curves as load_curves
 from .curves import read_curves as read_curves
@@ -27,6 +34,7 @@ from .simulation import simulate_many as simulate_many
 from .steps import log_steps as log_steps
 from .symbolic import Phase as Phase
 from .symbolic import phase as phase
+from .theory import dynamics as dynamics
 from .theory.solve import solve as solve
 from .theory.stability import critical_lr as critical_lr
 from .training import train as train

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scalinglaws.cli.options import Flops, Input, Json, Options, Workers, takes_options
+from scalinglaws.cli.options import Flops, Input, Json, Options, Workers, pairs, takes_options
 from scalinglaws.cli.show import progress_bar, say, say_json, say_table
 from scalinglaws.errors import require
 
@@ -165,7 +165,7 @@ def _train(ladder: Ladder, out: Path, workers: int) -> xr.Dataset:
 def _read(path: Path, options: Options) -> xr.Dataset:
     from scalinglaws.curves import read_any
 
-    return read_any(path, kind=options.kind, columns=_pairs(options.column))
+    return read_any(path, kind=options.kind, columns=pairs("--column", options.column) or None)
 
 
 def _points(source: xr.Dataset, options: Options) -> xr.Dataset:
@@ -176,13 +176,6 @@ def _points(source: xr.Dataset, options: Options) -> xr.Dataset:
     runs, drop = table.sizes["run"], options.drop_highest
     require(0 <= drop < runs, "--drop-highest", drop, f"must lie in 0 to {runs - 1}")
     return table.isel(run=table["loss"].argsort().values[: runs - drop])
-
-
-def _pairs(column: list[str] | None) -> dict[str, str] | None:
-    pairs = [item.partition("=") for item in column or []]
-    for key, _, value in pairs:
-        require(bool(key and value), "--column", f"{key}{_}{value}", "must be NAME=COLUMN, for example loss=val_loss")
-    return {key: value for key, _, value in pairs} or None
 
 
 def _fit(data: Path, options: Options) -> Fit:

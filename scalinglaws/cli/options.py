@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-__all__ = ["Flops", "Input", "Json", "Options", "Workers", "takes_options"]
+from scalinglaws.errors import require
+
+__all__ = ["Flops", "Input", "Json", "Options", "Workers", "pairs", "takes_options"]
 
 Input = Annotated[
     Path, typer.Argument(help="Runs or a table of end points: .nc, .csv, .tsv, .parquet, .json, a folder.")
@@ -52,3 +54,17 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
     call.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
     call.__annotations__ = {p.name: p.annotation for p in shown}
     return call
+
+
+def pairs(option: str, given: list[str] | None) -> dict[str, str]:
+    """Take NAME=VALUE items apart.
+
+    Examples
+    --------
+    >>> pairs("--column", ["loss=val_loss"])
+    {'loss': 'val_loss'}
+    """
+    items = [item.partition("=") for item in given or []]
+    for key, sign, value in items:
+        require(bool(key and value), option, f"{key}{sign}{value}", "must be NAME=VALUE, for example loss=val_loss")
+    return {key: value for key, _, value in items}

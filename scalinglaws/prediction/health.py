@@ -6,27 +6,17 @@ smaller one with no more data, a learning rate that never decayed) is visible be
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from scalinglaws._findings import Finding
 from scalinglaws.curves import iter_runs
 
 __all__ = ["Finding", "check_curves", "check_table"]
 
 TOLERANCE = 0.002
 """Relative loss differences below this are within what a seed does to a small run."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One check: whether it passed, and the sentence that says so."""
-
-    check: str
-    ok: bool
-    sentence: str
 
 
 def check_curves(ds: xr.Dataset) -> list[Finding]:

@@ -6,5 +6,11 @@
 - `constant`   constant rates in the limit: a contour integral, any number of steps at the same cost;
 - `secular`    constant rates given the features: a sum of exponentials from a secular equation;
 - `modes`, `blocks`, `stepping`  changing rates and batches: modes, real or complex, advanced in blocks of
-steps; - `contour`, `curves`  the quadrature and the sums of exponentials they share.
+  steps;
+- `contour`, `curves`  the quadrature and the sums of exponentials they share;
+- `dynamics`   noise dynamics: any spectrum, any schedule, noise that feeds back or not; compiled.
 """
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach(__name__, submodules=["dynamics"])

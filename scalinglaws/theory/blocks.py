@@ -21,7 +21,7 @@ from scalinglaws.optimizers import ResolvedSGD
 from scalinglaws.theory.curves import log1p
 from scalinglaws.theory.modes import Modes
 
-__all__ = ["SHORTEST", "State", "advance_block", "decay_factor"]
+__all__ = ["LOG_ORDER", "SHORTEST", "State", "advance_block", "collocation", "decay_factor", "forward_difference"]
 
 Float = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def advance_block(modes: Modes, opt: ResolvedSGD, state: State, n: int, order: i
 
     Rate and batch must be smooth between them.
     """
-    nodes, difference, last = _collocation(n, order)
+    nodes, difference, last = collocation(n, order)
     batch = float(opt.batch_at(state.step))
     rate = opt.rate(state.step + nodes)
     decay = _decay(modes.z, rate, batch)
@@ -82,7 +82,7 @@ def _log_decay(z: NDArray[Any], opt: ResolvedSGD, first: int, n: int, counts: Fl
     decay = _decay(z, opt.rate(first + nodes), float(opt.batch_at(first)))
     powers = np.arange(LOG_ORDER + 1)
     # Polynomials in u = 2 s / n - 1: from the sums' coefficients to values of their forward differences.
-    difference = _forward_difference(2.0 * nodes / n - 1.0, 2.0 / n, LOG_ORDER)
+    difference = forward_difference(2.0 * nodes / n - 1.0, 2.0 / n, LOG_ORDER)
     sums = (2.0 * counts / n - 1.0)[:, None] ** powers - (-1.0) ** powers
     return np.asarray(log1p(-decay) @ (sums[:, 1:] @ np.linalg.inv(difference[:, 1:])).T * (0.5 * n))
 
@@ -92,16 +92,16 @@ def _decay(z: NDArray[Any], rate: Float, batch: float | Float) -> NDArray[Any]:
     return np.asarray(batch * scaled * (2.0 - (batch + 1.0) * scaled))
 
 
-def _collocation(n: int, order: int) -> tuple[Float, Float, Float]:
+def collocation(n: int, order: int) -> tuple[Float, Float, Float]:
     """Nodes; n times the forward difference at the nodes, and the value at n, from those at (0, nodes)."""
     nodes = _radau(n, order)
     x = np.concatenate([[0.0], nodes]) / n
     to_coefficients = np.linalg.inv(x[:, None] ** np.arange(order + 1))
-    difference = _forward_difference(x[1:], 1.0 / n, order) @ to_coefficients
+    difference = forward_difference(x[1:], 1.0 / n, order) @ to_coefficients
     return nodes, difference, to_coefficients.sum(axis=0)
 
 
-def _forward_difference(x: Float, h: float, degree: int) -> Float:
+def forward_difference(x: Float, h: float, degree: int) -> Float:
     """((x + h)^p - x^p) / h for p = 0, ..., degree, shape (x, p), without cancellation at small h."""
     out = np.zeros((x.size, degree + 1))
     for p in range(1, degree + 1):

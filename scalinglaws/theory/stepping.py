@@ -94,7 +94,7 @@ def blocks_of_steps(
 
 def _stops(opt: ResolvedSGD, steps: Steps) -> list[int]:
     """List the recorded steps and those at which rate or batch are not smooth."""
-    kinks = {opt.schedule.warmup, opt.schedule.steps or 0, *opt.batch.steps}
+    kinks = {*opt.schedule.kinks, *opt.batch.steps}
     return sorted({int(step) for step in steps} | {kink for kink in kinks if kink < steps[-1]})
 
 

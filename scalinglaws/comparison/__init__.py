@@ -1,0 +1,9 @@
+"""Theory and laws against measured curves: schedules, noise, collapse.
+
+`fit_schedule` and `contest` predict whole curves for any learning-rate schedule, `explain` and `forecast` follow
+the gradient noise, `collapse` judges a family of sizes.
+"""
+
+import lazy_loader as _lazy
+
+__getattr__, __dir__, __all__ = _lazy.attach_stub(__name__, __file__)

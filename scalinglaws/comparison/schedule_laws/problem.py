@@ -1,0 +1,137 @@
+"""A law and its records as a function of free coordinates: what the search, the fit and every refit evaluate.
+
+Amplitudes move as they are, and stop at zero unless they are signed; shapes move in their logarithm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+
+from scalinglaws.comparison.schedule_laws.base import ScheduleLaw
+from scalinglaws.comparison.schedule_laws.history import History
+from scalinglaws.comparison.schedule_laws.minimise import End, minimise
+from scalinglaws.errors import InputError, require
+from scalinglaws.fitting import Estimator, estimator
+
+__all__ = ["Problem"]
+
+Array = NDArray[np.float64]
+
+_LONGEST = 2.0
+"""Longest step of the logarithm of a shape."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Problem:
+    """Minimise the sum of `estimator` over the log residuals of `loss`.
+
+    Parameters
+    ----------
+    law
+        What is fitted.
+    look
+        History of the records.
+    loss
+        Measured, shape (n,).
+    estimator
+        Of log predicted minus log measured.
+    fixed
+        Shapes that are held.
+    """
+
+    law: ScheduleLaw
+    look: History
+    loss: Array
+    estimator: Estimator
+    fixed: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        shapes = {shape.name: shape for shape in self.law.shapes}
+        for name, value in self.fixed.items():
+            if name not in shapes:
+                raise InputError(f"fixed = {name!r}: must be one of {', '.join(shapes) or 'none'} for {self.law.name}")
+            shape = shapes[name]
+            inside = shape.low <= value <= shape.high
+            require(inside, f"fixed: {name}", value, f"must lie between {shape.low:g} and {shape.high:g}")
+
+    @property
+    def free_shapes(self) -> tuple[str, ...]:
+        """Names of the shapes that move."""
+        return tuple(shape.name for shape in self.law.shapes if shape.name not in self.fixed)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the coordinates: all amplitudes, then the free shapes."""
+        return self.law.amplitudes + self.free_shapes
+
+    def values(self, theta: Array) -> dict[str, float]:
+        """Return the parameters of the law at a point."""
+        count = len(self.law.amplitudes)
+        free = dict(zip(self.free_shapes, np.exp(theta[count:]), strict=True))
+        shapes = {s.name: float(free.get(s.name, self.fixed.get(s.name, np.nan))) for s in self.law.shapes}
+        return dict(zip(self.law.amplitudes, theta[:count].tolist(), strict=True)) | shapes
+
+    def evaluate(self, theta: Array) -> tuple[Array, Array] | None:
+        """Return log residuals (n,) and their Jacobian (n, p); None where the law gives no positive loss."""
+        count = len(self.law.amplitudes)
+        values = self.values(theta)
+        shapes = np.array([values[s.name] for s in self.law.shapes])
+        features, slopes = self.law.features(shapes, self.look)
+        amplitudes = theta[:count]
+        predicted = features @ amplitudes
+        if not np.all(np.isfinite(predicted) & (predicted > 0)):
+            return None
+        free = [i for i, s in enumerate(self.law.shapes) if s.name not in self.fixed]
+        by_shape = np.einsum("nas,a->ns", slopes[:, :, free], amplitudes) * shapes[free]
+        jacobian = np.concatenate([features, by_shape], axis=1) / predicted[:, None]
+        return np.log(predicted) - np.log(self.loss), jacobian
+
+    @property
+    def bounds(self) -> tuple[Array, Array]:
+        """Lowest and highest coordinates, shape (p,) each."""
+        shapes = [s for s in self.law.shapes if s.name not in self.fixed]
+        low = np.where(self._signed, -np.inf, 0.0)
+        return (
+            np.concatenate([low, np.log([s.low for s in shapes])]),
+            np.concatenate([np.full(low.size, np.inf), np.log([s.high for s in shapes])]),
+        )
+
+    def starts(self) -> list[Array]:
+        """Return the law's starts with the best amplitudes for each, by non-negative least squares."""
+        rows = []
+        for row in self.law.starts(self.look):
+            shapes = np.clip(row, [s.low for s in self.law.shapes], [s.high for s in self.law.shapes])
+            shapes = np.array([self.fixed.get(s.name, v) for s, v in zip(self.law.shapes, shapes, strict=True)])
+            free = [np.log(v) for s, v in zip(self.law.shapes, shapes, strict=True) if s.name not in self.fixed]
+            rows.append(np.concatenate([self._linear(shapes), free]))
+        return rows
+
+    def solve(self, theta: Array, *, iterations: int = 150, flat: float = 1e-11) -> End | None:
+        """Minimise from one start; see `minimise`."""
+        longest = np.where(np.arange(theta.size) < len(self.law.amplitudes), np.inf, _LONGEST)
+        start = np.clip(theta, *self.bounds)
+        return minimise(self.evaluate, start, self.estimator, self.bounds, longest, iterations=iterations, flat=flat)
+
+    def smooth(self, theta: Array) -> Array:
+        """Return the least-squares solution of the log residuals from a start, a better start for the fit itself."""
+        end = replace(self, estimator=estimator("log-l2")).solve(theta, iterations=40)
+        return theta if end is None else end.theta
+
+    @property
+    def _signed(self) -> NDArray[np.bool_]:
+        return np.array([name in self.law.signed for name in self.law.amplitudes])
+
+    def _linear(self, shapes: Array) -> Array:
+        """Amplitudes that minimise the squared relative residuals at given shapes."""
+        scaled = self.law.features(shapes, self.look)[0] / self.loss[:, None]
+        width = np.maximum(np.abs(scaled).max(axis=0), 1e-300)
+        both = np.concatenate([scaled / width, -(scaled / width)[:, self._signed]], axis=1)
+        found = nnls(both, np.ones(self.loss.size))[0]
+        solution = found[: width.size].copy()
+        solution[self._signed] -= found[width.size :]
+        return np.asarray(solution / width)
