@@ -14,3 +14,5 @@ from .store import load_curves as load_curves
 from .store import save_curves as save_curves
 from .table import end_points as end_points
 from .table import read_table as read_table
+from .tokenizers import from_nats as from_nats
+from .tokenizers import per_byte as per_byte

@@ -1,3 +1,5 @@
+from .approaches import approach_lines as approach_lines
+from .approaches import isoflop_slices as isoflop_slices
 from .collapse import draw_collapse as draw_collapse
 from .collapse import normalised_curves as normalised_curves
 from .curves import compute_curves as compute_curves
@@ -18,3 +20,6 @@ from .style import data_uri as data_uri
 from .style import human as human
 from .style import scientific as scientific
 from .style import styled as styled
+from .uncertainty import joint_region as joint_region
+from .uncertainty import profile_curve as profile_curve
+from .uncertainty import rolling_errors as rolling_errors

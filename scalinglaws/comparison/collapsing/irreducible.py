@@ -42,8 +42,8 @@ COMPUTE_LAW = MonomialLaw(
     name="compute",
     formula="L = L0 + a C^-b",
     terms=(Term(amplitude="L0"), Term(amplitude="a", n={"b": 1.0})),
-    exponents=("b",),
-    optimum=_no_optimum,
+    exponent_names=("b",),
+    optimum_in_closed_form=_no_optimum,
 )
 """Loss at the end against compute C = 6 N t* in PFLOP (in the place of N)."""
 

@@ -3,7 +3,7 @@
 `chinchilla` for N and D; `tied` for few runs; `kaplan` and `chinchilla-no-e` only where nothing levels off;
 `skaling` when its extra freedom is earned (compare with `compare_laws`); `broken` when the fall with D changes its
 slope; `repetition` when tokens are seen several times; `error` and `error-logit` for a bounded second metric against
-the loss; `plrf` for measurements on the solvable model.
+the loss; `plrf` for measurements on the solvable model. `published` holds the fits of the literature at full precision.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from scalinglaws.fitting.laws.downstream import ERROR, ERROR_LOGIT
 from scalinglaws.fitting.laws.formula import FormulaLaw
 from scalinglaws.fitting.laws.kaplan import KAPLAN, KAPLAN_FLOOR
 from scalinglaws.fitting.laws.law import Law, Optimum, Shape
+from scalinglaws.fitting.laws.library import published
 from scalinglaws.fitting.laws.monomials import MonomialLaw, Term
 from scalinglaws.fitting.laws.plrf import PLRF_LAW, plrf_law
 from scalinglaws.fitting.laws.repetition import REPETITION
@@ -31,6 +32,7 @@ __all__ = [
     "Term",
     "find_law",
     "plrf_law",
+    "published",
 ]
 
 LAWS: dict[str, Law] = {
