@@ -49,7 +49,7 @@ def forecast_curve(forecast: Forecast, *, ax: Axes | None = None) -> ForecastArt
     step, level = curve["step"].values, 100 * float(curve.attrs["level"])
     band = ax.fill_between(step, curve["loss_low"], curve["loss_high"], color=PREDICTED, alpha=0.22, lw=0)
     (line,) = ax.plot(step, curve["loss"], color=PREDICTED, lw=1.5, zorder=4)
-    line.set_label(f"forecast {forecast.target}: {forecast.end()[0]:.4f}, {level:.0f} % interval")
+    line.set_label(f"forecast: {forecast.end()[0]:.4f}, {level:.0f} % interval")
     others = []
     for marker, (name, loss) in zip("osv^<>x+", list(forecast.opinions().items())[1:], strict=False):
         others += ax.plot(step[-1:], [loss], marker, color=PREDICTED, mfc="none", clip_on=False, ls="none", zorder=5)
@@ -77,12 +77,12 @@ def rates(forecast: Forecast, *, ax: Axes | None = None) -> list[Line2D]:
 
 def draw_forecasts(forecasts: list[Forecast]) -> Figure:
     """Draw one column for each size: learning rates over the forecast."""
-    figure = Figure(figsize=(6.4 * len(forecasts), 6.2), layout="constrained")
+    figure = Figure(figsize=(8.0 * len(forecasts), 6.8), layout="constrained")
     axes = figure.subplots(2, len(forecasts), squeeze=False, sharex="col", height_ratios=(1, 3))
     for i, forecast in enumerate(forecasts):
         rates(forecast, ax=axes[0, i])
         axes[0, i].set_xlabel("")
         forecast_curve(forecast, ax=axes[1, i])
         axes[1, i].set_title("")
-        axes[0, i].set_title(forecast.size)
+        axes[0, i].set_title(f"{forecast.size}: {forecast.target}")
     return figure

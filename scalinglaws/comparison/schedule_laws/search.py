@@ -186,7 +186,7 @@ def search_schedule(
         away = f"{100 * apart[closest]:.0f} % of the peak"
         cautions.append(f"its rates differ from those of the closest fitted run, {closest}, by {away}")
     longest = max(path.steps for path in fitted.values())
-    if steps > longest:
+    if steps > 1.02 * longest:  # the last logging interval is no extrapolation
         cautions.append(f"it is {steps / longest:.3g} times as long as the longest fitted run")
     if chosen > 1.001 * highest:
         cautions.append(f"its peak rate is {chosen / highest:.3g} times the largest fitted one")
