@@ -10,7 +10,7 @@ from scalinglaws.comparison.schedule_laws.multi_power import PUBLISHED
 from scalinglaws.curves import iter_runs
 from scalinglaws.errors import InputError
 from scalinglaws.schedules import constant
-from tests.comparison.schedules_data import TRAIN, VALUES, measured, plan, published_rates
+from tests.comparison.schedules_data import PEAK, TRAIN, VALUES, measured, plan, published_rates
 from tests.naive import schedule_laws as naive
 
 TWICE = "stages:at=[0.4,0.7],rates=[0.3,1.0]"
@@ -79,6 +79,14 @@ def test_published_parameters_give_the_published_errors(size, wanted):
     assert len(rows) == 6
     half_digit = [5e-5, *[5e-6] * 4]
     assert np.all(np.abs(np.mean(rows, axis=0) - wanted) <= half_digit)
+
+
+@pytest.mark.parametrize("law", VALUES)
+def test_before_the_first_positive_rate_a_prediction_is_infinite(law):
+    path = Rates(rate=np.array([0.0, 0.0, *np.full(50, PEAK)]))
+    loss = find_schedule_law(law).predict(VALUES[law], path, [1, 2, 10, 52])
+    assert np.isinf(loss).tolist() == [True, True, False, False]
+    assert np.isinf(find_schedule_law(law).predict(VALUES[law], path, [2])).all()
 
 
 def test_momentum_law_keeps_falling_at_rate_zero():

@@ -101,7 +101,7 @@ class ScheduleLaw:
     def predict(
         self, values: Mapping[str, float], path: Path | Schedule, steps: ArrayLike | None = None, *, exact: bool = False
     ) -> Array:
-        """Return the loss after `steps` updates, shape (n,).
+        """Return the loss after `steps` updates, shape (n,); infinite as long as every rate was zero.
 
         Parameters
         ----------
@@ -125,7 +125,11 @@ class ScheduleLaw:
         look = History.of(path, [path.steps] if steps is None else steps, exact=exact)
         shapes = np.array([values[shape.name] for shape in self.shapes], dtype=np.float64)
         amplitudes = np.array([values[name] for name in self.amplitudes], dtype=np.float64)
-        return np.asarray(self.features(shapes, look)[0] @ amplitudes)
+        loss = np.full(look.step.size, np.inf)
+        moved = np.flatnonzero(look.tau > 0)
+        if moved.size:
+            loss[moved] = self.features(shapes, look.take(moved))[0] @ amplitudes
+        return loss
 
 
 def path_of(schedule: Path | Schedule) -> Path:
