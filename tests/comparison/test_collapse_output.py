@@ -50,6 +50,7 @@ def test_every_run_is_drawn_in_the_colour_of_its_size(found):
     assert colours[0] == colours[1] != colours[2]
     assert len(set(colours)) == 8
     np.testing.assert_array_equal(drawn.mean.get_ydata(), found.dataset["mean"])
+    np.testing.assert_array_equal(drawn.curves[0].get_ydata(), found.curves[0])
     assert normalised_curves(found, ax=Figure().subplots(), log=True).mean.axes.get_yscale() == "log"
 
 

@@ -106,6 +106,21 @@ class Collapse:
     level: float
     replicates: int
 
+    @property
+    def curves(self) -> xr.DataArray:
+        """Normalised curves ell over `run` and `x`."""
+        return self.dataset["ell"]
+
+    @property
+    def deviation(self) -> xr.DataArray:
+        """Delta over `x`: the relative spread of all normalised curves."""
+        return self.dataset["delta"]
+
+    @property
+    def noise_floor(self) -> xr.DataArray:
+        """Mean over sizes of sigma over `x`: the relative spread between seeds of the reducible loss."""
+        return self.dataset["sigma_mean"]
+
     def summary(self) -> str:
         """Return the verdict and what to know about it, for people."""
         marks = [f"{'  ' if f.ok else '! '}{f.sentence}" for f in self.findings]
