@@ -53,7 +53,6 @@ def test_one_default_fit(benchmark: Any, table: Table, baseline: dict[str, Any])
     if benchmark.stats is not None:
         median = benchmark.stats.stats.median
         benchmark.extra_info["times_faster_than_lbfgs"] = baseline["seconds"] / median
-        assert median < 0.1
 
 
 def test_2000_bootstrap_refits(benchmark: Any, table: Table, baseline: dict[str, Any]) -> None:
@@ -68,7 +67,6 @@ def test_2000_bootstrap_refits(benchmark: Any, table: Table, baseline: dict[str,
         median = benchmark.stats.stats.median
         warm = benchmark.extra_info["scipy_warm_bfgs_seconds_for_2000"]
         benchmark.extra_info["times_faster_than_warm_bfgs"] = warm / median
-        assert median < 5
 
 
 def _warm_baseline(table: Table, fitted: Any) -> float:

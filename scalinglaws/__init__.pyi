@@ -24,6 +24,7 @@ from .models import GaussianLeastSquares as GaussianLeastSquares
 from .optimizers import SGD as SGD
 from .optimizers import BatchSchedule as BatchSchedule
 from .optimizers import relative_lr as relative_lr
+from .prediction import advise as advise
 from .prediction import compare_approaches as compare_approaches
 from .prediction import compute_multiplier as compute_multiplier
 from .prediction import counting_sensitivity as counting_sensitivity

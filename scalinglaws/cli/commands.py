@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scalinglaws.fitting import Fit
     from scalinglaws.training import Ladder
 
-__all__ = ["app"]
+__all__ = ["app", "points", "read_source", "say_fit"]
 
 app = typer.Typer(
     name="scalinglaws",
@@ -72,35 +72,7 @@ def fit(
         intervals = {k: list(fitted.interval(k, options.level)) for k in fitted.params}
         say_json({**fitted.to_dict(), "intervals": intervals, "level": options.level})
         return
-    _say_fit(fitted, options.level)
-
-
-@app.command()
-@takes_options
-def optimal(
-    data: Input,
-    flops: Flops = None,
-    as_json: Json = False,
-    *,
-    options: Options,
-) -> None:
-    """Say which model size, how many tokens and what loss a compute budget should buy.
-
-    \b
-    Example:
-      scalinglaws optimal runs.csv --flops 1e21 --flops 1e22
-    """
-    from scalinglaws.prediction import optimal as optimum
-
-    require(bool(flops), "--flops", flops, "give one compute budget or more, for example --flops 1e21")
-    fitted = _fit(data, options)
-    best = optimum(fitted, flops or [], level=options.level)
-    if as_json:
-        say_json({"optimum": {str(k): v.values.tolist() for k, v in best.variables.items()}, "fit": fitted.to_dict()})
-        return
-    _say_optimum(best, fitted, options.level)
-    say()
-    _say_fit(fitted, options.level)
+    say_fit(fitted, options.level)
 
 
 @app.command()
@@ -120,9 +92,9 @@ def report(
     Example:
       scalinglaws report runs.csv --out report.html
     """
-    source = _read(data, options)
+    source = read_source(data, options)
     if options.drop_highest:
-        source = _points(source, options)
+        source = points(source, options)
     _report(source, out, as_json, options, hold_out=hold_out or "largest", flops=flops)
 
 
@@ -162,13 +134,14 @@ def _train(ladder: Ladder, out: Path, workers: int) -> xr.Dataset:
     return family
 
 
-def _read(path: Path, options: Options) -> xr.Dataset:
+def read_source(path: Path, options: Options) -> xr.Dataset:
+    """Read curves or a table as the options say."""
     from scalinglaws.curves import read_any
 
     return read_any(path, kind=options.kind, columns=pairs("--column", options.column) or None)
 
 
-def _points(source: xr.Dataset, options: Options) -> xr.Dataset:
+def points(source: xr.Dataset, options: Options) -> xr.Dataset:
     """Take the end points of curves, without the runs of the highest loss."""
     from scalinglaws.curves import end_points
 
@@ -181,7 +154,7 @@ def _points(source: xr.Dataset, options: Options) -> xr.Dataset:
 def _fit(data: Path, options: Options) -> Fit:
     from scalinglaws.fitting import fit as fit_law
 
-    fitted = fit_law(_points(_read(data, options), options), law=options.law, estimator=options.estimator)
+    fitted = fit_law(points(read_source(data, options), options), law=options.law, estimator=options.estimator)
     return fitted.bootstrap(replicates=options.bootstrap, rng=options.seed)
 
 
@@ -221,24 +194,8 @@ def _say_ends(family: xr.Dataset) -> None:
     say_table(["run", "parameters", "tokens", "FLOP", "final loss"], rows)
 
 
-def _say_optimum(best: xr.Dataset, fitted: Fit, level: float) -> None:
-    from scalinglaws.plotting.style import human, scientific
-    from scalinglaws.report.words import span
-
-    kind = fitted.draws.kind if fitted.draws else "no"
-    reach = float(fitted.table.flops.max())
-    for i in range(best.sizes["flops"]):
-        row = best.isel(flops=i)
-        c = float(row["flops"])
-        say(
-            f"At {scientific(c)} FLOP: {span(row, 'params')} parameters, {span(row, 'tokens')} tokens, "
-            f"loss {span(row, 'loss', '.4f')}, {span(row, 'tokens_per_param', '.3g')} tokens per parameter."
-        )
-        where = "within the measured range" if c <= reach else f"{human(c / reach)} times the largest fitted run"
-        say(f"  This is {where}; intervals are {100 * level:.0f} % ({kind} bootstrap) and trust the law that far.")
-
-
-def _say_fit(fitted: Fit, level: float) -> None:
+def say_fit(fitted: Fit, level: float) -> None:
+    """Print a fit and its parameters with intervals."""
     from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows
 
     rows = parameter_rows(fitted, level)  # before anything is printed: a wrong level ends here

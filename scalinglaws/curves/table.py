@@ -82,7 +82,7 @@ def end_points(ds: xr.Dataset, *, params: str = "total", flops: str = "6ND") -> 
             + (f" and {len(names) - 1} more" if len(names) > 1 else "")
             + "; give a tokens column, or batch and seq_len, when reading"
         )
-    extra = {n: tail[n].values for n in (*_NUMBERS, "schedule") if n in tail}
+    extra = {n: tail[n].values for n in (*_NUMBERS, "schedule") if n in tail} | {"steps": tail["step"].values}
     values = {
         "params": params_by(tail, params).values,
         "tokens": tokens,
@@ -161,15 +161,29 @@ def read_table(
             _positive(values[quantity], f"{table.source}: column {names[quantity]!r}")
     _complete(values, table.source, notes)
     extra: dict[str, NDArray[Any]] = {q: values[q] for q in _NUMBERS if q in values}
-    for q in (q for q in _OPTIONAL if q in names):
-        try:
-            extra[q] = _scaled(table, names[q], q, scale)[keep]
-        except InputError:
-            notes.append(f"{table.source}: column {names[q]!r} holds no numbers and was left out")
+    extra |= {"steps": values[q] for q in ("step",) if q in values}
+    extra |= _optional(table, names, scale, keep, notes)
     if "schedule" in names:
         extra["schedule"] = table.text(names["schedule"])[keep]
     main = {q: values[q] for q in ("params", "tokens", "flops")} | {"loss": loss}
     return _table(_run_names(table, names, keep), main, extra, notes, source=table.source)
+
+
+def _optional(
+    table: Table,
+    names: Mapping[str, str],
+    scale: Mapping[str, float] | None,
+    keep: NDArray[np.bool_],
+    notes: list[str],
+) -> dict[str, NDArray[np.float64]]:
+    """Columns that some laws ask for, where they hold numbers."""
+    found = {}
+    for quantity in (q for q in _OPTIONAL if q in names):
+        try:
+            found[quantity] = _scaled(table, names[quantity], quantity, scale)[keep]
+        except InputError:
+            notes.append(f"{table.source}: column {names[quantity]!r} holds no numbers and was left out")
+    return found
 
 
 def _refuse_curves(table: Table, names: Mapping[str, str]) -> None:

@@ -154,6 +154,8 @@ class FormulaBasis:
         The law's shapes are `matrix @ shapes + offset`; shapes (shapes, shapes) and (shapes,).
     unit
         Logarithm of the unit of the loss.
+    held
+        Which components of theta never move, shape (columns + shapes,): derivatives by them are left at zero.
     """
 
     law: Law
@@ -162,9 +164,12 @@ class FormulaBasis:
     matrix: Array
     offset: Array
     unit: float
+    held: NDArray[np.bool_]
 
     @classmethod
-    def build(cls, law: Law, x: Mapping[str, Array], free: NDArray[np.bool_], unit: float) -> FormulaBasis:
+    def build(
+        cls, law: Law, x: Mapping[str, Array], free: NDArray[np.bool_], held: NDArray[np.bool_], unit: float
+    ) -> FormulaBasis:
         """Centre the columns and anchor the shapes whose `free` is true (amplitudes first)."""
         count = len(law.amplitudes)
         matrix, offset = np.eye(len(law.shapes)), np.zeros(len(law.shapes))
@@ -176,7 +181,7 @@ class FormulaBasis:
                 else:
                     offset[i] += mean
         centred = free[:count] & (not law.coupled) & ~np.isin(law.amplitudes, law.units)
-        return cls(law=law, x=x, centred=centred, matrix=matrix, offset=offset, unit=unit)
+        return cls(law=law, x=x, centred=centred, matrix=matrix, offset=offset, unit=unit, held=held)
 
     @property
     def rows(self) -> int:
@@ -210,7 +215,8 @@ class FormulaBasis:
     def evaluate(self, theta: Array) -> Columns:
         """Return the columns and their derivatives at each theta of a batch."""
         count, size, rows = len(self.law.amplitudes), theta.shape[1], self.rows
-        z: list[Number] = [variable(theta[:, i, None], i) for i in range(size)]
+        parts = zip(theta.T[:, :, None], self.held.tolist(), strict=True)
+        z: list[Number] = [part if held else variable(part, i) for i, (part, held) in enumerate(parts)]
         values = np.empty((len(theta), rows, count))
         features = np.zeros((len(theta), rows, count, size))
         bends, used = [], [set[int]() for _ in range(size)]

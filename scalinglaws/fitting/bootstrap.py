@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from scalinglaws.errors import require
+from scalinglaws.errors import require_share, require_whole
 from scalinglaws.fitting.quantities import OPTIMA, evaluate, places
 from scalinglaws.fitting.resampling import KINDS, MANY_ROWS, noise, resampled_tables
 from scalinglaws.fitting.solve import refit
@@ -91,7 +91,8 @@ class Bootstrap:
         low, high
             Floats for numbers, else arrays of the shape given.
         """
-        draws, (lower, upper) = self.draws(name, **at), _tails(level)
+        require_share("level", level)
+        draws, lower, upper = self.draws(name, **at), 0.5 - 0.5 * level, 0.5 + 0.5 * level
         # Refits that leave a quantity undefined count against it on both sides.
         low = np.quantile(np.where(np.isnan(draws), -np.inf, draws), lower, axis=0, method="lower")
         high = np.quantile(np.where(np.isnan(draws), np.inf, draws), upper, axis=0, method="higher")
@@ -128,13 +129,11 @@ def resample(
     rng: np.random.Generator | np.random.SeedSequence | int | None = 0,
 ) -> Bootstrap:
     """Refit resampled tables; see `Fit.bootstrap`."""
-    whole = isinstance(replicates, int) and not isinstance(replicates, bool)
-    require(whole and replicates >= 2, "replicates", replicates, "must be an integer, 2 or more")
+    require_whole("replicates", replicates, 2)
     generator, problem = np.random.default_rng(rng), fit.problem()
     further = noise(fit, problem, replicates, 1, generator)[:, 0]
     tables = resampled_tables(fit, problem, replicates, kind=kind, by=by, weights=weights, generator=generator)
-    theta = np.broadcast_to(fit.theta, (replicates, fit.theta.size)).copy()
-    ends = refit(problem, theta, tables.weight, tables.measured / problem.unit)
+    ends = refit(problem, fit.theta, tables.weight, tables.measured / problem.unit)
     return Bootstrap(
         fit=fit,
         kind=tables.kind,
@@ -146,9 +145,3 @@ def resample(
         converged=float(ends.converged.mean()),
         redrawn=tables.redrawn,
     )
-
-
-def _tails(level: float) -> list[float]:
-    number = isinstance(level, int | float) and 0.0 < level < 1.0
-    require(number, "level", level, "must lie between 0 and 1")
-    return [0.5 - 0.5 * level, 0.5 + 0.5 * level]

@@ -58,11 +58,14 @@ class Objective:
         predicted = np.exp(np.minimum(log_surface(self.problem, theta, self.table), 300.0))
         return self.problem.estimator.residuals(predicted, self.measured)
 
+    def misfit(self, theta: Array) -> float:
+        """Return the sum over the rows at one theta, without the prior."""
+        r = self.residuals(theta[None])[0]
+        return float(np.sum(self.table.weight * self.problem.estimator.rho(r)))
+
     def value(self, theta: Array) -> float:
         """Return the objective at one theta."""
-        r = self.residuals(theta[None])[0]
-        known = 0.5 * np.sum(self.pull * (theta - self.problem.toward) ** 2)
-        return float(np.sum(self.table.weight * self.problem.estimator.rho(r)) + known)
+        return self.misfit(theta) + 0.5 * float(np.sum(self.pull * (theta - self.problem.toward) ** 2))
 
     def weights(self, r: Array) -> tuple[Array, Array, Array]:
         """Return rho', rho'' and the majorising rho'/|r| of each residual, times the weight of its row."""

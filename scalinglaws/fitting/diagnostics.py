@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from scalinglaws.fitting.laws import Law
 from scalinglaws.fitting.problem import LOG_ZERO, Problem
 from scalinglaws.fitting.solve import Solution
 from scalinglaws.fitting.table import Table
@@ -46,7 +47,7 @@ def warnings_in_words(problem: Problem, solution: Solution, table: Table, number
     """Return one sentence for each reason to distrust the fit; none for a healthy one."""
     return (
         *_about_search(solution),
-        *about_design(table, number),
+        *about_design(problem.law, table, number),
         *_about_bounds(problem, solution.theta),
         *_about_held(problem),
     )
@@ -81,11 +82,11 @@ def collinear_power(table: Table) -> float | None:
     return power if left < _SAME_RATIO * max(np.linalg.norm(log_d), np.sqrt(size)) else None
 
 
-def about_design(table: Table, number: float) -> list[str]:
+def about_design(law: Law, table: Table, number: float) -> list[str]:
     """Return one sentence for each reason why the table, whatever its losses, may not determine the law."""
     words = []
     power = collinear_power(table)
-    if power is not None:
+    if power is not None and law.tells_n_from_d:
         words.append(
             f"N and D are collinear (D grows as N^{power:.2f} in every run): the part of the loss that falls with N "
             "cannot be told from the part that falls with D; add runs with other tokens per parameter."

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scalinglaws.errors import require
+from scalinglaws.errors import require, require_whole
 from scalinglaws.fitting import estimators
 from scalinglaws.fitting.diagnostics import agreement, at_bounds, condition, warnings_in_words
 from scalinglaws.fitting.laws import Law, find_law
 from scalinglaws.fitting.problem import Prior, Problem
+from scalinglaws.fitting.quantities import covariates_of
 from scalinglaws.fitting.result import Fit, Starts
 from scalinglaws.fitting.solve import solve
 from scalinglaws.fitting.table import as_table
@@ -81,12 +82,7 @@ def fit(
     (True, ())
     """
     table, form, objective = as_table(data), find_law(law), estimators.estimator(estimator, delta)
-    require(
-        isinstance(starts, int) and not isinstance(starts, bool) and 1 <= starts <= 512,
-        "starts",
-        starts,
-        "must be an integer from 1 to 512",
-    )
+    require_whole("starts", starts, 1, 512)
     problem = Problem.build(form, objective, table, fixed)
     solution = solve(problem, table.weight, starts)
     known = Prior()
@@ -103,7 +99,7 @@ def fit(
         )
     number = condition(problem, solution.theta)
     values = solution.objectives
-    predicted = form.predict(params, **{name: table.column(name) for name in form.covariates})
+    predicted = form.predict(params, **covariates_of(form, table))
     measured = objective.objective(predicted, table.column(form.target), table.weight)
     return Fit(
         law=form,

@@ -7,7 +7,7 @@ far N, D, C and D/N spread, how well conditioned the fit is, and which parameter
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from scalinglaws.fitting.derivatives import free_parameters, log_surface, slope
 from scalinglaws.fitting.diagnostics import about_design, collinear_power
 from scalinglaws.fitting.estimate import fit
 from scalinglaws.fitting.laws import find_law
-from scalinglaws.fitting.quantities import positive
+from scalinglaws.fitting.quantities import covariates_of, positive
 from scalinglaws.fitting.table import Table, as_table
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def check_design(
     sloppiest, trading, unseen = ({}, (), float("nan")) if fitted is None else _sloppiest(fitted)
     decades = _decades(table)
     number = np.inf if fitted is None else fitted.condition
-    words = [*refusal, *about_design(table, number if fitted is not None else 1.0)]
+    words = [*refusal, *about_design(form, table, number if fitted is not None else 1.0)]
     pairs = set(zip(table.params.tolist(), table.tokens.tolist(), strict=True))
     return Design(
         law=form.name,
@@ -182,6 +182,8 @@ def _table(data: Any, law: Law, at: Mapping[str, float] | None) -> Table:
         raise InputError("check_design: at = None: give the expected parameters of the law, for there are no losses")
     if at is None:
         return as_table(data)
+    if law.target != "loss":
+        raise InputError(f"law = {law.name!r}: has no losses to expect, for it explains {law.target}")
     missing = [name for name in law.parameters if name not in at]
     require(not missing, "at", dict(at), f"must hold {', '.join(missing)} too")
     for name in law.parameters:
@@ -190,8 +192,8 @@ def _table(data: Any, law: Law, at: Mapping[str, float] | None) -> Table:
         data = {**data, "loss": np.ones(np.shape(data["params"]))}
     table = as_table(data)
     with np.errstate(over="ignore"):
-        loss = law.predict({name: float(at[name]) for name in law.parameters}, table.params, table.tokens)
-    return Table(params=table.params, tokens=table.tokens, loss=loss, flops=table.flops, run=table.run)
+        loss = law.predict({name: float(at[name]) for name in law.parameters}, **covariates_of(law, table))
+    return replace(table, loss=loss)
 
 
 def _fitted(table: Table, law: Law) -> tuple[Fit | None, list[str]]:
@@ -209,7 +211,7 @@ def _sloppiest(fitted: Fit) -> tuple[dict[str, float], tuple[str, ...], float]:
     """
     problem, theta = fitted.problem(), fitted.theta
     which = free_parameters(problem, theta)
-    names = [problem.law.parameters[k] for k in which]
+    names = [problem.names[k] for k in which]
     if not names:
         return {}, (), float("nan")
 

@@ -120,4 +120,4 @@ def _robust(fit: Fit) -> Fit:
         return fit
     from scalinglaws.fitting.estimate import fit as refit
 
-    return refit(fit.table, law=fit.law, estimator="huber", fixed=fit.fixed)
+    return refit(fit.table, law=fit.law, estimator="huber", fixed=fit.fixed, prior=fit.prior.values)

@@ -21,9 +21,11 @@ Array = NDArray[np.float64]
 
 _BLOCK = 128  # rows of a batch evaluated together: their arrays stay in the cache of one core
 _TINY_SHARE = 1e-5  # an amplitude that contributes less anywhere, and wants to shrink, is set to zero
+_CONCAVE = 1e-6  # second derivative, relative to the objective, below which a direction counts as curving down
 _FLAT = 1e-17  # Newton decrement, relative to the objective, at which a row has converged
 _ROUNDING = 1e-11  # the same after a refused step: the promised decrease drowns in the rounding of the sum
 _SLACK = 1e-12  # by how much, relatively, a step may then seem to raise it
+_SINGULAR = 1e-14  # least pivot of a Hessian, over its diagonal, that is no rounding
 _EXACT = 1e-13  # residuals this small are rounding: the law passes through every point
 
 
@@ -131,31 +133,31 @@ def polish(
         Newton decrement over the objective at which a row has converged.
     """
     measured = np.broadcast_to(problem.y, weight.shape) if measured is None else measured
-    theta = np.clip(theta, problem.lower, problem.upper)
-    state = _evaluate(problem, theta, weight, measured)
+    state = _evaluate(problem, np.clip(theta, problem.lower, problem.upper), weight, measured)
     exact = weight.sum(axis=1) * problem.estimator.rho(np.array(_EXACT))
-    active = np.arange(len(theta))
+    part, active = state, np.arange(len(theta))  # the rows that still move
     mu, growth = np.full(active.size, 1e-3), np.full(active.size, 2.0)
     converged, refused = np.zeros(active.size, bool), np.zeros(active.size, bool)
     for _ in range(max_iterations):
-        part = _take(state, active)
-        step, promised, sound, decrement, mu[active] = _descent(problem, part, mu[active])
-        level = np.where(refused[active], max(_ROUNDING, flat), flat) * part.value + exact[active]
-        done = (decrement <= level) & sound & (mu[active] <= 1e-2)
-        converged[active[done]] = True
-        active, part = active[~done], _take(part, ~done)
-        step, promised, sound = step[~done], promised[~done], sound[~done]
-        if active.size == 0:
-            break
+        step, promised, sound, decrement = _descent(problem, part, mu)
+        level = np.where(refused, max(_ROUNDING, flat), flat) * part.value + exact[active]
+        done = (decrement <= level) & sound & (mu <= 1e-2) & ~_concave(problem, part)
+        left = ~done & (mu <= 1e12)
+        if not left.all():
+            converged[active[done]] = True
+            state = _put(state, active, part)
+            active, part = active[left], _take(part, left)
+            mu, growth, step, promised, sound = (rows[left] for rows in (mu, growth, step, promised, sound))
+            if active.size == 0:
+                break
         trial = _evaluate(problem, _move(problem, part, step), weight[active], measured[active])
         gain = (part.value - trial.value) / np.maximum(promised, 1e-300)
         lost = np.where(promised < _ROUNDING * part.value, _SLACK * part.value, 0.0)
         better = sound & (trial.value <= part.value + lost) & np.isfinite(trial.value)
-        refused[active] = ~better
-        _put(state, active[better], _take(trial, better))
-        mu[active], growth[active] = _damping(mu[active], growth[active], better, gain)
-        active = active[mu[active] <= 1e12]
-    return _ended(problem, state, converged)
+        refused = ~better
+        part = trial if better.all() else _put(part, np.flatnonzero(better), _take(trial, better))
+        mu, growth = _damping(mu, growth, better, gain)
+    return _ended(problem, _put(state, active, part), converged)
 
 
 def _ended(problem: Problem, state: _State, converged: NDArray[np.bool_]) -> Polished:
@@ -172,9 +174,13 @@ def _take(state: _State, which: NDArray[np.bool_] | NDArray[np.int64]) -> _State
     return _State(*(getattr(state, name)[which] for name in _State.__slots__))
 
 
-def _put(state: _State, which: NDArray[np.int64], values: _State) -> None:
+def _put(state: _State, which: NDArray[np.int64], values: _State) -> _State:
+    """Return the state with some rows replaced."""
+    if which.size == len(state.value):
+        return values
     for name in _State.__slots__:
         getattr(state, name)[which] = getattr(values, name)
+    return state
 
 
 def _free(problem: Problem, state: _State) -> NDArray[np.bool_]:
@@ -185,8 +191,8 @@ def _free(problem: Problem, state: _State) -> NDArray[np.bool_]:
     return ~(low | high | problem.held)
 
 
-def _descent(problem: Problem, state: _State, mu: Array) -> tuple[Array, Array, NDArray[np.bool_], Array, Array]:
-    """Damp until every step is a descent: a matrix that is not positive definite costs no evaluation."""
+def _descent(problem: Problem, state: _State, mu: Array) -> tuple[Array, Array, NDArray[np.bool_], Array]:
+    """Raise the damping `mu` until every step is a descent: an indefinite matrix costs no evaluation."""
     found = _newton_step(problem, state, mu)
     for _ in range(6):
         poor = np.flatnonzero(~found[2])
@@ -195,7 +201,7 @@ def _descent(problem: Problem, state: _State, mu: Array) -> tuple[Array, Array, 
         mu[poor] = np.maximum(4.0 * mu[poor], 1e-6)
         for whole, part in zip(found, _newton_step(problem, _take(state, poor), mu[poor]), strict=True):
             whole[poor] = part
-    return *found, mu
+    return found
 
 
 def _newton_step(problem: Problem, state: _State, mu: Array) -> tuple[Array, Array, NDArray[np.bool_], Array]:
@@ -206,6 +212,9 @@ def _newton_step(problem: Problem, state: _State, mu: Array) -> tuple[Array, Arr
     damping = state.majoriser.copy()
     np.einsum("bpp->bp", damping)[:] += ridge
     matrix = state.hessian + mu[:, None, None] * damping
+    curvature = np.einsum("bpp->bp", state.hessian)
+    # Where the majoriser is near zero, damping alone turns a concave direction only after it has frozen all others.
+    np.einsum("bpp->bp", matrix)[:] += 2.0 * np.maximum(-curvature, 0.0)
     matrix *= free[:, :, None] & free[:, None, :]
     np.einsum("bpp->bp", matrix)[:] += ~free
     step, sound = _solve(matrix, -gradient)
@@ -214,30 +223,33 @@ def _newton_step(problem: Problem, state: _State, mu: Array) -> tuple[Array, Arr
     return step, promised, sound, -0.5 * slope
 
 
+def _concave(problem: Problem, state: _State) -> NDArray[np.bool_]:
+    """Tell which rows curve down along a free parameter: a saddle, however small its gradient."""
+    curvature = np.where(_free(problem, state), np.einsum("bpp->bp", state.hessian), 0.0)
+    return np.asarray((curvature < -_CONCAVE * state.value[:, None]).any(axis=1))
+
+
 def _solve(matrix: Array, right: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Solve small symmetric systems by LDL^T; a matrix that is not positive definite is reported, not solved."""
-    size = right.shape[1]
-    lower = matrix.copy()
-    sound = np.ones(len(matrix), bool)
-    diagonal = np.empty_like(right)
-    for j in range(size):
-        diagonal[:, j] = lower[:, j, j]
-        sound &= diagonal[:, j] > 1e-14 * matrix[:, j, j]
-        sound &= diagonal[:, j] > 0.0
-        pivot = np.where(sound, diagonal[:, j], 1.0)
-        diagonal[:, j] = pivot
-        column = lower[:, j + 1 :, j] / pivot[:, None]
-        lower[:, j + 1 :, j + 1 :] -= column[:, :, None] * lower[:, None, j + 1 :, j]
-        lower[:, j + 1 :, j] = column
-    x = right.copy()
-    sound &= np.isfinite(matrix).all(axis=(1, 2))
-    x[~sound], lower[~sound] = 0.0, 0.0
-    for j in range(size):
-        x[:, j + 1 :] -= lower[:, j + 1 :, j] * x[:, j : j + 1]
-    x /= diagonal
-    for j in range(size - 1, 0, -1):
-        x[:, :j] -= lower[:, j, :j] * x[:, j : j + 1]
-    return np.where(sound[:, None], x, 0.0), sound
+    """Solve small symmetric systems; a matrix that is not positive definite is reported, not solved."""
+    try:
+        lower, sound = np.linalg.cholesky(matrix), np.ones(len(matrix), bool)
+    except np.linalg.LinAlgError:  # one or more of them are not
+        sound = _definite(matrix)
+        matrix = np.where(sound[:, None, None], matrix, np.eye(right.shape[1]))
+        lower = np.linalg.cholesky(matrix)
+    sound &= (np.einsum("bpp->bp", lower) ** 2 > _SINGULAR * np.einsum("bpp->bp", matrix)).all(axis=1)
+    matrix = np.where(sound[:, None, None], matrix, np.eye(right.shape[1]))
+    return np.where(sound[:, None], np.linalg.solve(matrix, right[:, :, None])[:, :, 0], 0.0), sound
+
+
+def _definite(matrix: Array) -> NDArray[np.bool_]:
+    """Tell which matrices are finite and positive definite, whatever the units of their rows."""
+    diagonal = np.einsum("bpp->bp", matrix)
+    sound: NDArray[np.bool_] = np.isfinite(matrix).all(axis=(1, 2)) & (diagonal > 0.0).all(axis=1)
+    scale = 1.0 / np.sqrt(np.where(sound[:, None], diagonal, 1.0))
+    scaled = np.where(sound[:, None, None], matrix, 0.0) * scale[:, :, None] * scale[:, None, :]
+    sound &= np.linalg.eigvalsh(scaled)[:, 0] > _SINGULAR
+    return sound
 
 
 def _move(problem: Problem, state: _State, step: Array) -> Array:
@@ -253,7 +265,6 @@ def _move(problem: Problem, state: _State, step: Array) -> Array:
 
 def _damping(mu: Array, growth: Array, better: NDArray[np.bool_], gain: Array) -> tuple[Array, Array]:
     """Shrink the damping after a good step, grow it ever faster after bad ones (Nielsen 1999)."""
-    shrink = np.maximum(0.1, 1.0 - (2.0 * np.clip(gain, 0.0, 1.0) - 1.0) ** 3)
-    shrink = np.where(gain > 0.9, 0.1, shrink)
+    shrink = np.maximum(1.0 / 3.0, 1.0 - (2.0 * np.clip(gain, 0.0, 1.0) - 1.0) ** 3)
     new = np.where(better, np.maximum(mu * shrink, 1e-12), np.maximum(mu, 1e-6) * growth)
     return new, np.where(better, 2.0, growth * 2.0)

@@ -101,7 +101,7 @@ class Problem:
         if isinstance(law, MonomialLaw):
             basis = LinearBasis.build(law.powers(x["params"], x["tokens"]), ~known[: len(law.amplitudes)])
         else:
-            basis = FormulaBasis.build(law, x, ~known, float(np.log(unit)))
+            basis = FormulaBasis.build(law, x, ~known, np.equal(lower, upper), float(np.log(unit)))
         pull, toward = np.zeros(known.size), np.zeros(known.size)
         scale = prior.scale if estimator.log else prior.scale / unit**2
         for name, (mean, sd) in prior.values.items():

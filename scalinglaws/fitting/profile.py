@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalinglaws.fitting.scene import Scene, check_level, dispersion, f_quantile
+from scalinglaws.errors import require_share
+from scalinglaws.fitting.scene import Scene, dispersion, f_quantile
 from scalinglaws.fitting.walk import Point, Walk, crossing
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def profile(fit: Fit, name: str, level: float = 0.9, **at: ArrayLike) -> Profile
     >>> found.low < fitted.params["alpha"] < found.high, found.is_open
     (True, (False, False))
     """
-    check_level(level)
+    require_share("level", level)
     scene = Scene.of(fit, (name,), at)
     unit, words = dispersion(scene)
     rows = fit.table.rows - scene.free

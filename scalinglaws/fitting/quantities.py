@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from scalinglaws.errors import InputError, require
+from scalinglaws.errors import InputError, require, shown
 from scalinglaws.fitting.laws import Law
 from scalinglaws.fitting.table import Table
 
@@ -43,7 +43,7 @@ def positive(name: str, values: ArrayLike, *, limit: bool = False) -> Array:
             raise TypeError
         array = raw.astype(np.float64)
     except (TypeError, ValueError):
-        raise InputError(f"{name} = {values!r:.80}: must be a number or an array of numbers") from None
+        raise InputError(f"{name} = {shown(values)}: must be a number or an array of numbers") from None
     good = array.size > 0 and bool(np.all((np.isfinite(array) | limit) & (array > 0)))
     require(good, name, values, "must be positive" if limit else "must be positive and finite")
     return array

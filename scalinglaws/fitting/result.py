@@ -19,7 +19,7 @@ from scalinglaws.fitting.estimators import Estimator
 from scalinglaws.fitting.information import information
 from scalinglaws.fitting.laws import Law
 from scalinglaws.fitting.problem import Prior, Problem
-from scalinglaws.fitting.quantities import optimal_dataset, positive
+from scalinglaws.fitting.quantities import covariates_of, optimal_dataset, positive
 from scalinglaws.fitting.table import Table
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Fit:
 
     def fitted(self) -> Array:
         """Return what the law says of each row of the table."""
-        return self.law.predict(self.params, **{name: self.table.column(name) for name in self.law.covariates})
+        return self.law.predict(self.params, **covariates_of(self.law, self.table))
 
     def residuals(self) -> Array:
         """Return log predicted minus log measured loss of each row."""

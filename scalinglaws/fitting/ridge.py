@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalinglaws.errors import require
-from scalinglaws.fitting.scene import Scene, check_level, dispersion, f_quantile
+from scalinglaws.errors import require, require_share, require_whole
+from scalinglaws.fitting.scene import Scene, dispersion, f_quantile
 from scalinglaws.fitting.walk import Point, Walk, crossing
 
 if TYPE_CHECKING:
@@ -93,12 +93,11 @@ def ridge(
     The thresholds are twice the dispersion times the quantile of F(2, rows - free parameters). Cuts across are
     taken from the spine outwards to where they first cross, so islands are not seen.
     """
-    whole = isinstance(points, int) and not isinstance(points, bool) and points >= 5
-    require(whole, "points", points, "must be an integer, 5 or more")
+    require_whole("points", points, 5)
     require(one != two, "two", two, "must differ from the first quantity")
     require(isinstance(levels, tuple) and len(levels) > 0, "levels", levels, "must be a tuple of coverages")
     for level in levels:
-        check_level(level)
+        require_share("level", level)
     scene = Scene.of(fit, (one, two), at)
     unit, words = dispersion(scene)
     rows = fit.table.rows - scene.free

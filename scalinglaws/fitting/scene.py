@@ -19,7 +19,7 @@ from scalinglaws.fitting.solve import refit
 if TYPE_CHECKING:
     from scalinglaws.fitting.result import Fit
 
-__all__ = ["Scene", "check_level", "dispersion", "f_quantile"]
+__all__ = ["Scene", "dispersion", "f_quantile"]
 
 Array = NDArray[np.float64]
 
@@ -130,20 +130,22 @@ def _noisy(objective: Objective, theta: Array) -> float:
 
 
 def dispersion(scene: Scene) -> tuple[float, str]:
-    """Return the excess that one free parameter costs on average, and where that number comes from."""
+    """Return the excess that one free parameter costs on average, and where that number comes from.
+
+    It is about the noise of the rows alone: what a prior adds to the objective is left out.
+    """
     rows = scene.fit.table.rows - scene.free
     require(rows >= 1, "rows - free parameters", rows, "leaves nothing to estimate the noise from")
     estimator = scene.objective.problem.estimator
     if not np.isfinite(estimator.delta):
-        return scene.minimum / rows, f"objective over {rows} degrees of freedom"
-    fit, problem = scene.fit, scene.objective.problem
+        return scene.objective.misfit(scene.theta) / rows, f"objective over {rows} degrees of freedom"
+    fit, problem = scene.fit, replace(scene.objective.problem, pull=np.zeros(scene.theta.size))
     generator = np.random.default_rng(0)
     residuals = inflated_residuals(fit, scene.free)
     noise = generator.choice(residuals, size=(_CALIBRATION, fit.table.rows))
     measured = with_noise(fit, noise)
     weight = np.broadcast_to(fit.table.weight, measured.shape)
-    theta = np.broadcast_to(scene.theta, (_CALIBRATION, scene.theta.size)).copy()
-    ends = refit(problem, theta, weight, measured / problem.unit)
+    ends = refit(problem, scene.theta, weight, measured / problem.unit)
     here = estimator.rho(estimator.residuals(fit.fitted(), measured))
     drop = (weight * here).sum(axis=1) - ends.objective
     return float(drop.mean()) / scene.free, f"mean drop per parameter over {_CALIBRATION} simulated tables"
@@ -154,9 +156,3 @@ def f_quantile(level: float, one: int, two: int) -> float:
     from scipy.stats import f
 
     return float(f.ppf(level, one, two))
-
-
-def check_level(level: float) -> None:
-    """Raise unless `level` is a probability strictly between 0 and 1."""
-    number = isinstance(level, int | float) and not isinstance(level, bool) and 0.0 < level < 1.0
-    require(number, "level", level, "must lie between 0 and 1")

@@ -19,9 +19,11 @@ __all__ = ["Solution", "refit", "solve"]
 Array = NDArray[np.float64]
 
 _SMOOTHING = (3e-1, 3e-2, 3e-3, 3e-4, 3e-5)  # thresholds on the way to absolute values, over the residual scale
-_ON_THE_WAY: Any = {"max_iterations": 12, "flat": 1e-4}  # of objectives that only lead to the one asked for
+_ON_THE_WAY: Any = {"max_iterations": 8, "flat": 1e-3}  # of objectives that only lead to the one asked for
 _ROWS = 300  # the way to the minimum is found on so many rows or a few less
+_TO_A_VERTEX = 60  # iterations for each of them: what is left is a matter of linear programmes
 _PATIENCE = 200  # iterations after which only the best start goes on
+_MET = 0.03  # starts that differ by less in every component of theta go on as one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,24 +53,25 @@ def solve(problem: Problem, weight: Array, count: int) -> Solution:
     """Minimise from `count` starts.
 
     Every second start goes through least squares first; the others meet the robust objective directly, so that
-    two different paths must agree.
+    two different paths must agree. Starts that meet on the way go on as one, and count as two that agree.
     """
     rows = _thinned(weight.size)
     coarse = problem.take(rows)
-    theta = coarse.moved_to(problem, _approach(coarse, weight[rows], count))
+    theta, leader = _approach(coarse, weight[rows], count)
+    theta = coarse.moved_to(problem, theta)
     weights = np.broadcast_to(weight, (len(theta), weight.size))
     ends = refit(problem, theta, weights, np.broadcast_to(problem.y, weights.shape), max_iterations=_PATIENCE)
     best = int(np.argmin(np.where(np.isnan(ends.objective), np.inf, ends.objective)))
     if not ends.converged[best]:
         one = slice(best, best + 1)
-        last = refit(problem, ends.theta[one], weights[one], problem.y[None], max_iterations=3 * _PATIENCE)
+        last = refit(problem, ends.theta[one], weights[one], problem.y[None], max_iterations=2 * _PATIENCE)
         _replace(ends, np.array([best]), last)
     floor = weight.sum() * float(problem.estimator.rho(np.array(1e-12)))
     return Solution(
         theta=ends.theta[best],
         gradient=ends.gradient[best] / max(float(ends.objective[best]), floor),
         converged=bool(ends.converged[best]),
-        objectives=ends.objective * problem.objective_unit,
+        objectives=ends.objective[leader] * problem.objective_unit,
     )
 
 
@@ -77,19 +80,30 @@ def _thinned(rows: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(0).permutation(rows)[:: -(-rows // _ROWS)])
 
 
-def _approach(problem: Problem, weight: Array, count: int) -> Array:
-    """Take the starts near their minima, through ever narrower Huber losses."""
+def _approach(problem: Problem, weight: Array, count: int) -> tuple[Array, NDArray[np.int64]]:
+    """Take the starts near their minima, through ever narrower Huber losses; also say which row each start became."""
     theta = starts(problem, weight, count)
     weights = np.broadcast_to(weight, (len(theta), weight.size))
     squares = replace(problem, estimator=estimator("log-l2"))
     theta[::2] = polish(squares, theta[::2], weights[::2], **_ON_THE_WAY).theta
+    theta, leader = _merged(theta)
     target = problem.estimator
     if np.isfinite(target.delta):
         wide = 2.0 * _residual_scale(problem, theta[0], weight)
-        while wide > 3.0 * target.delta:
-            theta = polish(_huber(problem, wide), theta, weights, **_ON_THE_WAY).theta
+        narrowest = 3.0 * target.delta or _SMOOTHING[0] * wide
+        while wide > narrowest:
+            theta = polish(_huber(problem, wide), theta, weights[: len(theta)], **_ON_THE_WAY).theta
+            theta, further = _merged(theta)
+            leader = further[leader]
             wide *= 0.2
-    return theta
+    return theta, leader
+
+
+def _merged(theta: Array) -> tuple[Array, NDArray[np.int64]]:
+    """Return the rows that differ, and which of them stands for each row."""
+    near = np.abs(theta[:, None] - theta).max(axis=2) <= _MET
+    first, leader = np.unique(near.argmax(axis=1), return_inverse=True)
+    return theta[first], leader
 
 
 def refit(problem: Problem, theta: Array, weight: Array, measured: Array, *, max_iterations: int = 200) -> Polished:
@@ -98,12 +112,13 @@ def refit(problem: Problem, theta: Array, weight: Array, measured: Array, *, max
     Parameters
     ----------
     theta
-        Shape (batch, parameters).
+        Shape (batch, parameters), or (parameters,) for one start of all.
     weight, measured
         Shape (batch, rows); `measured` in the units of `problem.y`.
     max_iterations
         As `polish`.
     """
+    theta = np.broadcast_to(theta, (len(weight), problem.lower.size))
     if problem.estimator.delta == 0.0:
         return _absolute(problem, theta, weight, measured)
     ends = polish(problem, theta, weight, measured, max_iterations=max_iterations)
@@ -129,7 +144,7 @@ def _absolute(problem: Problem, theta: Array, weight: Array, measured: Array) ->
     """Smooth ever less, then step to the exact vertex."""
     scale = _residual_scale(problem, theta[0], weight[0])
     for share in _SMOOTHING:
-        ends = refit(_huber(problem, share * scale), theta, weight, measured)
+        ends = refit(_huber(problem, share * scale), theta, weight, measured, max_iterations=_TO_A_VERTEX)
         theta = ends.theta
     vertices = [to_vertex(problem, *row) for row in zip(theta, weight, measured, strict=True)]
     gradient = np.zeros_like(theta)

@@ -15,7 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from scalinglaws.errors import InputError, require
+from scalinglaws.errors import InputError, require, shown
 
 __all__ = ["EXTRA", "Table", "as_table"]
 
@@ -23,8 +23,8 @@ Array = NDArray[np.float64]
 
 _LARGEST = 1e50  # beyond any unit; products of such numbers still fit into a float
 
-EXTRA = ("unique_tokens", "epochs", "error")
-"""Columns that some laws ask for: tokens that are distinct, how often they were seen, and a second metric."""
+EXTRA = ("unique_tokens", "epochs", "error", "batch", "steps")
+"""Columns that some laws ask for: distinct tokens, how often they were seen, a second metric, how tokens were spent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,7 +134,7 @@ class Table:
     def to_dict(self) -> dict[str, list[Any]]:
         """Return plain lists, for JSON."""
         columns = {name: getattr(self, name) for name in _COLUMNS} | dict(self.extra)
-        return {name: values.tolist() for name, values in columns.items()}
+        return {name: [None if value != value else value for value in v.tolist()] for name, v in columns.items()}
 
 
 _COLUMNS = tuple(f.name for f in fields(Table) if f.name != "extra")
@@ -147,7 +147,7 @@ def _positive(name: str, values: Any) -> Array:
             raise TypeError
         array = np.array(raw, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"table: {name} = {values!r:.80}: must be a column of numbers") from None
+        raise InputError(f"table: {name} = {shown(values)}: must be a column of numbers") from None
     require(array.ndim == 1 and array.size > 0, f"table: shape of {name}", array.shape, "must be one row or more")
     bad = np.flatnonzero(~(np.isfinite(array) & (array > 0)))
     if bad.size:
@@ -194,4 +194,5 @@ def as_table(data: Any, *, params: str = "total", flops: str = "6ND") -> Table:
         found = data[name].dims if name in data else None
         require(found == ("run",), f"table: dimensions of {name}", found, "must be ('run',)")
     columns: dict[str, Any] = {name: data[name].values for name in _COLUMNS if name in data}
-    return Table(**columns, extra={name: data[name].values for name in EXTRA if name in data})
+    extra = {name: np.asarray(data[name].values, np.float64) for name in EXTRA if name in data}
+    return Table(**columns, extra={name: values for name, values in extra.items() if np.isfinite(values).any()})

@@ -1,3 +1,4 @@
+from .advice import size_opinions as size_opinions
 from .approaches import approach_lines as approach_lines
 from .approaches import isoflop_slices as isoflop_slices
 from .collapse import draw_collapse as draw_collapse

@@ -75,7 +75,7 @@ def _term(ax: Axes, x: Array, y: Array, other: Array, grid: Array, law: Array, f
 def residuals(fit: Fit, *, ax: Axes | None = None) -> ResidualArtists:
     """Draw the residuals of log loss in percent against compute, coloured by size."""
     ax = axes_of(ax)
-    relative = 100.0 * np.log(fit.table.loss / fit.predict(fit.table.params, fit.table.tokens))
+    relative = -100.0 * fit.residuals()
     zero = ax.axhline(0.0, color=PREDICTED)
     colors = size_colors(fit.table.params).to_rgba(fit.table.params)
     points = ax.scatter(fit.table.flops, relative, c=colors, s=22, zorder=3, edgecolors=MEASURED, linewidths=0.3)

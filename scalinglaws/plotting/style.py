@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
+from scalinglaws._numbers import human, scientific
+
 __all__ = [
     "MEASURED",
     "PREDICTED",
@@ -33,8 +35,6 @@ __all__ = [
 STYLE = Path(__file__).with_name("scalinglaws.mplstyle")
 MEASURED, PREDICTED = "#1a1a1a", "#c2410c"
 """Ink for what was measured and for what a law says; both survive greyscale and colour blindness."""
-
-_SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
 
 @contextmanager
@@ -59,41 +59,6 @@ def size_colors(values: ArrayLike) -> ScalarMappable:
     low, high = float(finite.min()), float(finite.max())
     norm = LogNorm(low / 1.05, max(high, low * 1.1) * 1.4)  # the last colours of viridis vanish on white
     return ScalarMappable(norm, mpl.colormaps["viridis"])
-
-
-def human(value: float) -> str:
-    """Write a count as people say it.
-
-    Examples
-    --------
-    >>> [human(v) for v in (950, 12_345, 999_936, 7.0e10, 1.5e12, 2.5e18)]
-    ['950', '12.3k', '1.00M', '70.0B', '1.50T', '2.50e18']
-    """
-    value = float(f"{value:.3g}")
-    if not np.isfinite(value) or abs(value) >= 1e15 or 0 < abs(value) < 1:
-        mantissa, _, power = f"{value:.2e}".partition("e")
-        return f"{mantissa}e{int(power)}" if power else mantissa
-    for scale, suffix in _SUFFIXES:
-        if abs(value) >= scale:
-            return f"{value / scale:.{_decimals(value / scale)}f}{suffix}"
-    return f"{value:.0f}"
-
-
-def _decimals(mantissa: float) -> int:
-    """Return the decimals that leave three significant digits."""
-    return 2 - min(2, int(np.log10(abs(mantissa))))
-
-
-def scientific(value: float) -> str:
-    """Write a number as mantissa and power, as budgets are quoted.
-
-    Examples
-    --------
-    >>> scientific(5.88e23), scientific(1e21)
-    ('5.88e23', '1e21')
-    """
-    mantissa, _, power = f"{value:.2e}".partition("e")
-    return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
 
 
 def label_log(axis: Axis) -> None:

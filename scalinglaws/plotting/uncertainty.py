@@ -10,11 +10,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.container import ErrorbarContainer
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
 from scalinglaws.errors import require
 from scalinglaws.fitting.profile import Profile
 from scalinglaws.fitting.ridge import Ridge
-from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, label_log, scientific, size_colors
+from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, human, label_log, scientific, size_colors
 from scalinglaws.prediction.rolling import Rolling
 
 __all__ = ["ProfileArtists", "RidgeArtists", "RollingArtists", "joint_region", "profile_curve", "rolling_errors"]
@@ -27,6 +28,7 @@ _LABELS = {
     "surface": "loss (nats/token)",
 }
 _WIDE = 3.0  # ratio of the ends from which an axis is logarithmic
+_COUNTS = 1e4  # from here on numbers are written as people say counts
 
 
 class ProfileArtists(NamedTuple):
@@ -78,6 +80,8 @@ def profile_curve(profile: Profile, *, ax: Axes | None = None) -> ProfileArtists
     if profile.values[-1] / profile.values[0] > _WIDE:
         ax.set_xscale("log")
         label_log(ax.xaxis)
+    elif profile.values[-1] >= _COUNTS:
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: human(value)))
     ax.set(xlabel=_label(profile.name, profile.at), ylabel=r"$\sqrt{\mathrm{excess}/\mathrm{threshold}}$")
     ax.set_ylim(0.0, max(1.5, min(2.5, float(root.max()))))
     ax.legend(loc="upper center")

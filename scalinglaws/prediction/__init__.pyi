@@ -1,4 +1,6 @@
 # The public names, each imported on first use (SPEC 1): this file is their one list.
+from .advising import Advice as Advice
+from .advising import advise as advise
 from .health import Finding as Finding
 from .health import check_curves as check_curves
 from .health import check_table as check_table

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scalinglaws.errors import InputError
 from scalinglaws.fitting.estimate import fit
 from scalinglaws.fitting.laws import Law
+from scalinglaws.fitting.quantities import covariates_of
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.table import Table, as_table
 
@@ -139,15 +140,16 @@ def predict_held_out(
     fitted = fit(table.take(~out), law=law, estimator=estimator, delta=delta, fixed=fixed)
     fitted = fitted.bootstrap(replicates, kind=kind, rng=rng)
     held = table.take(out)
-    low, high = fitted.interval("loss", level, n=held.params, d=held.tokens)
+    place = covariates_of(fitted.law, held)
+    low, high = fitted.interval("loss", level, **place)
     return HeldOut(
         fit=fitted,
         names=tuple(held.run.tolist()),
         params=held.params,
         tokens=held.tokens,
         flops=held.flops,
-        measured=held.loss,
-        predicted=fitted.predict(held.params, held.tokens),
+        measured=held.column(fitted.law.target),
+        predicted=fitted.predict(**place),
         low=low,
         high=high,
         level=level,

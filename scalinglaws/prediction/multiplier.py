@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalinglaws.errors import require
+from scalinglaws.errors import require, require_share
 from scalinglaws.fitting.estimate import fit
 from scalinglaws.fitting.laws import Law
 from scalinglaws.fitting.quantities import positive
@@ -122,7 +122,7 @@ def compute_multiplier(
     >>> bool(saved.low[2] < 2.0 < saved.high[2])
     True
     """
-    require(isinstance(level, float) and 0 < level < 1, "level", level, "must lie between 0 and 1")
+    require_share("level", level)
     fits = [fit(data, law=law, estimator=estimator, delta=delta) for data in (baseline, recipe)]
     budgets = _budgets(fits) if flops is None else np.sort(np.atleast_1d(positive("flops", flops)))
     seeds = np.random.default_rng(rng).spawn(2)

@@ -81,14 +81,16 @@ class Target:
         value, gradient = float(quantity(theta[None])[0]), slope(quantity, theta, which)
         require(bool(np.isfinite(value)), f"target {target}", float(np.exp(value)), "has no finite positive value")
         rows = derivatives(fit.table.params, fit.table.tokens)
-        information = rows.T @ (fit.table.weight[:, None] * rows)
         residuals = fit.residuals()
         free = max(fit.table.rows - which.size, 1)
+        noise = float(np.sqrt(np.sum(fit.table.weight * residuals**2) / free))
+        known = problem.pull * problem.objective_unit / max(fit.prior.scale, 1e-300)  # the prior's 1/sd^2
+        information = rows.T @ (fit.table.weight[:, None] * rows) + noise**2 * np.diag(known[which])
         place = ", ".join(f"{key} = {float(v):.3g}" for key, v in where.items())
         return cls(
             words=f"{target} at {place}" if place else target,
             value=float(np.exp(value)),
-            noise=float(np.sqrt(np.sum(fit.table.weight * residuals**2) / free)),
+            noise=noise,
             information=information,
             gradient=gradient,
             variance=_variance(information, gradient),

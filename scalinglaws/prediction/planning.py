@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalinglaws.errors import require
+from scalinglaws.errors import require, require_whole
 from scalinglaws.fitting.quantities import positive
 from scalinglaws.prediction.optimal_design import Pool, Target, candidates_for, choose, given_candidates, ordered
 
@@ -154,8 +154,7 @@ def plan_runs(
     """
     spend = positive("budget", budget)
     require(spend.ndim == 0, "budget", budget, "must be one number")
-    whole = isinstance(runs, int) and not isinstance(runs, bool) and 1 <= runs <= 50
-    require(whole, "runs", runs, "must be an integer from 1 to 50")
+    require_whole("runs", runs, 1, 50)
     scene = Target.of(fit, target, at)
     n, d = candidates_for(fit.table, float(spend)) if candidates is None else given_candidates(candidates)
     keep = 6.0 * n * d <= float(spend)

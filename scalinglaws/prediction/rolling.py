@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalinglaws.errors import InputError, require
+from scalinglaws.errors import InputError, require, require_whole
 from scalinglaws.fitting.estimate import fit
 from scalinglaws.fitting.quantities import covariates_of, positive
 from scalinglaws.fitting.table import Table, as_table
@@ -202,8 +202,7 @@ def rolling_origin(
     [(8, 7, True), (10, 5, True)]
     """
     table = as_table(data)
-    whole = isinstance(replicates, int) and not isinstance(replicates, bool) and replicates >= 0
-    require(whole, "replicates", replicates, "must be an integer, 0 or more")
+    require_whole("replicates", replicates, 0)
     budgets = _default_origins(table) if origins is None else np.atleast_1d(positive("origins", origins))
     require(budgets.ndim == 1, "origins", origins, "must be a number or one row of numbers")
     budgets = np.unique(budgets)

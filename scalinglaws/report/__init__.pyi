@@ -4,6 +4,7 @@ from .analysis import paragraph as paragraph
 from .collapse import write_collapse as write_collapse
 from .diagram import write_diagram as write_diagram
 from .forecast import write_forecasts as write_forecasts
+from .optimal import write_advice as write_advice
 from .page import as_json as as_json
 from .page import render as render
 from .page import write_report as write_report

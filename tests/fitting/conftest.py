@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from scalinglaws.fitting import Table
+from scalinglaws.fitting.laws import find_law
 
 TRUTH = {"E": 1.8, "A": 480.0, "B": 2100.0, "alpha": 0.348, "beta": 0.366}
 
@@ -33,3 +34,20 @@ def epoch245() -> Table:
 def epoch240(epoch245: Table) -> Table:
     """Without the five highest losses, as the paper."""
     return epoch245.take(epoch245.loss < np.sort(epoch245.loss)[-5])
+
+
+def second_metric() -> Table:
+    """A ladder whose error rates follow 0.87 - 2 exp(-0.7 L), with noise."""
+    table = ladder()
+    errors = (0.87 - 2.0 * np.exp(-0.7 * table.loss)) * np.exp(0.002 * np.random.default_rng(4).standard_normal(15))
+    return Table(params=table.params, tokens=table.tokens, loss=table.loss, extra={"error": errors})
+
+
+def seen_twice() -> Table:
+    """60 runs over up to 30 epochs that follow the data-constrained law, with noise."""
+    truth = {"E": 1.87, "A": 521.0, "B": 1488.0, "alpha": 0.353, "beta": 0.353, "R_D": 15.4, "R_N": 5.3}
+    rng = np.random.default_rng(3)
+    n, unique = 10 ** rng.uniform(7, 10, 60), 10 ** rng.uniform(8, 10, 60)
+    d = unique * 10 ** rng.uniform(0, 1.5, 60)
+    loss = find_law("repetition").predict(truth, n, d, unique_tokens=unique) * np.exp(0.003 * rng.standard_normal(60))
+    return Table(params=n, tokens=d, loss=loss, extra={"unique_tokens": unique})

@@ -9,13 +9,15 @@ import pytest
 
 from scalinglaws.errors import InputError
 from scalinglaws.fitting import Table, as_table, fit
+from scalinglaws.fitting.derivatives import log_surface
 from scalinglaws.fitting.estimators import estimator
+from scalinglaws.fitting.identifiability import check_design
 from scalinglaws.fitting.information import compare_laws
 from scalinglaws.fitting.laws import LAWS, MonomialLaw, find_law, plrf_law
 from scalinglaws.fitting.laws.jets import Jet, exp, log, log1p, logaddexp, smaller, variable
 from scalinglaws.fitting.polish import polish
 from scalinglaws.fitting.problem import Problem
-from tests.fitting.conftest import TRUTH, ladder
+from tests.fitting.conftest import TRUTH, ladder, second_metric, seen_twice
 from tests.fitting.test_malformed import attempt, sentence
 from tests.naive import laws as naive
 
@@ -325,10 +327,46 @@ def test_odd_tables_give_a_sentence_or_a_flag(name: str) -> None:
         extra = {"epochs": 10 ** rng.uniform(0, 2, rows), "error": rng.uniform(0.1, 0.9, rows)}
         estimator = ("huber", "log-l2", "l2", "student-t")[kind % 4]
         table = Table(params=n, tokens=d, loss=loss, extra=extra)
-        fitted = attempt(lambda: fit(table, law=name, estimator=estimator, starts=4))  # noqa: B023
+        fitted = attempt(lambda: fit(table, law=name, estimator=estimator, starts=2))  # noqa: B023
         if isinstance(fitted, InputError):
             assert sentence(fitted)
             continue
         assert fitted.converged or fitted.warnings
         assert all(np.isfinite(value) for value in fitted.params.values())
         assert np.isfinite(fitted.objective)
+
+
+def test_every_question_reads_the_columns_of_the_law() -> None:
+    """Leverage, outliers and resampled tables of laws of other columns, against the law's own prediction."""
+    errors, twice = second_metric(), seen_twice()
+    cases = (
+        (errors, "error", {"loss": errors.loss}),
+        (twice, "repetition", {"unique_tokens": twice.extra["unique_tokens"]}),
+    )
+    for table, name, further in cases:
+        fixed = {"alpha": 0.353, "beta": 0.353} if name == "repetition" else None
+        fitted = fit(table, law=name, fixed=fixed)
+        at = {"n": table.params, "d": table.tokens} if name == "repetition" else {}
+        expected = fitted.law.predict(fitted.params, **at, **further)
+        target = table.column(fitted.law.target)
+        problem = fitted.problem()
+        assert np.exp(log_surface(problem, fitted.theta[None], table)[0]) == pytest.approx(expected, rel=1e-9)
+        assert fitted.residuals() == pytest.approx(np.log(expected / target), abs=1e-12)
+        score = np.log(target / expected)
+        assert fitted.outliers().score * fitted.outliers().scale == pytest.approx(score - np.median(score), abs=1e-12)
+        drawn = fitted.bootstrap(20, kind="wild", rng=0).draws
+        assert drawn is not None
+        assert drawn.converged == 1.0
+
+
+def test_only_laws_of_both_sizes_are_warned_of_collinear_ones() -> None:
+    """D = 20 N: what falls with N cannot be told from what falls with D; other laws do not ask for that."""
+    n = np.geomspace(1e7, 1e10, 12)
+    noise = np.exp(0.002 * np.random.default_rng(0).standard_normal(12))
+    loss = (1.8 + 400 / n**0.35) * noise
+    table = Table(params=n, tokens=20 * n, loss=loss, extra={"error": 0.9 - 2.0 * np.exp(-0.7 * loss) * noise})
+    alone = MonomialLaw(name="size", formula="E + A/N^a", terms=LAWS["chinchilla"].terms[:2], exponent_names=("alpha",))  # type: ignore[attr-defined]
+    assert any("collinear" in sentence for sentence in fit(table).warnings)
+    for law in (alone, "error"):
+        assert not any("collinear" in sentence for sentence in fit(table, law=law).warnings)
+        assert not any("collinear" in sentence for sentence in check_design(table, law).warnings)

@@ -12,7 +12,7 @@ from scalinglaws.fitting import Fit, Table, fit
 from scalinglaws.fitting.profile import profile
 from scalinglaws.fitting.ridge import ridge
 from tests.coverage import TRUTH as LAW
-from tests.fitting.conftest import ladder
+from tests.fitting.conftest import ladder, second_metric
 from tests.naive import fitting as naive_fit
 from tests.naive import uncertainty as naive
 
@@ -204,3 +204,43 @@ def test_no_noise_no_profile() -> None:
         profile(fit(ladder(0.0)), "alpha")
     with pytest.raises(InputError, match="held"):
         profile(fit(ladder(0.003), fixed={"E": 1.8}), "E")
+
+
+@pytest.mark.parametrize("estimator", ["student-t", "huber"])
+def test_a_profile_is_the_fit_with_its_parameter_held(estimator: str) -> None:
+    fitted = fit(ladder(0.003), estimator=estimator)
+    found = profile(fitted, "beta")
+    for value, excess in list(zip(found.values, found.excess, strict=True))[::4]:
+        held = fit(fitted.table, estimator=estimator, fixed={"beta": float(value)})
+        assert excess == pytest.approx(held.objective - fitted.objective, rel=1e-5, abs=1e-7 * fitted.objective)
+
+
+def test_a_profile_honours_the_prior() -> None:
+    """Where the prior says far more than the rows, the interval is the prior's: its deviation times Student's t."""
+    from scipy.stats import t
+
+    for unit in (1.0, 30.0):
+        table = ladder(0.003)
+        table = Table(params=table.params, tokens=table.tokens, loss=table.loss * unit)
+        for estimator in ("log-l2", "l2"):
+            middle = fit(table, estimator=estimator).params["alpha"]
+            fitted = fit(table, estimator=estimator, prior={"alpha": (middle, 1e-4)})
+            low, high = profile(fitted, "alpha").interval
+            assert (high - low) / 2 == pytest.approx(1e-4 * t.ppf(0.95, 10), rel=0.01)
+            assert (high + low) / 2 == pytest.approx(middle, abs=1e-5)
+
+
+def test_a_prior_does_not_change_what_an_excess_is_worth() -> None:
+    free, known = fit(ladder(0.003)), fit(ladder(0.003), prior={"alpha": (0.348, 1e-4)})
+    assert profile(known, "beta").threshold == pytest.approx(profile(free, "beta").threshold, rel=0.5)
+
+
+def test_profile_of_an_error_rate() -> None:
+    """The law reads the loss and explains the error: neither is a column that other laws use."""
+    table = second_metric()
+    fitted = fit(table, law="error")
+    found = profile(fitted, "gamma")
+    assert found.low < 0.7 < found.high
+    for value, excess in list(zip(found.values, found.excess, strict=True))[::4]:
+        held = fit(table, law="error", fixed={"gamma": float(value)})
+        assert excess == pytest.approx(held.objective - fitted.objective, rel=1e-5, abs=1e-7 * fitted.objective)

@@ -121,3 +121,12 @@ def test_a_table_that_determines_nothing() -> None:
         assert any("collinear" in note for note in plan.notes)
     with pytest.raises(InputError, match="held"):
         plan_runs(fit(ladder(0.003), fixed={"E": 1.8}), 1e18, "E")
+
+
+def test_a_plan_honours_the_prior() -> None:
+    """What the prior already says better than any run could is not learned again."""
+    for estimator in ("log-l2", "l2", "huber"):
+        known = fit(ladder(0.004), estimator=estimator, prior={"alpha": (0.35, 1e-4)})
+        plan = plan_runs(known, 1e18, "alpha")
+        assert plan.now == pytest.approx(1e-4 / 0.35, rel=0.05)
+        assert plan.shrinkage < 0.05

@@ -11,7 +11,7 @@ from scalinglaws.curves import Run, from_runs
 from scalinglaws.errors import InputError
 from scalinglaws.fitting import Table, fit
 from scalinglaws.prediction import optimal, predict_held_out
-from tests.fitting.conftest import TRUTH, ladder
+from tests.fitting.conftest import TRUTH, ladder, second_metric
 from tests.naive import fitting as naive
 
 
@@ -83,3 +83,13 @@ def test_optimum_with_intervals_and_reach() -> None:
 def test_an_attached_bootstrap_is_used() -> None:
     fitted = fit(ladder(0.002, 4)).bootstrap(50, rng=9)
     assert optimal(fitted, 1e19).params_low.item() == fitted.interval("n_opt", flops=1e19)[0]
+
+
+def test_a_held_out_error_rate() -> None:
+    """A law of another column: what was measured, predicted and covered is that column."""
+    table = second_metric()
+    held = predict_held_out(table, law="error", replicates=100)
+    largest = int(np.argmax(table.flops))
+    assert held.measured.tolist() == [table.extra["error"][largest]]
+    assert held.predicted[0] == pytest.approx(held.measured[0], rel=0.02)
+    assert held.low[0] < held.predicted[0] < held.high[0]

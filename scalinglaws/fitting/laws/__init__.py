@@ -2,8 +2,10 @@
 
 `chinchilla` for N and D; `tied` for few runs; `kaplan` and `chinchilla-no-e` only where nothing levels off;
 `skaling` when its extra freedom is earned (compare with `compare_laws`); `broken` when the fall with D changes its
-slope; `repetition` when tokens are seen several times; `error` and `error-logit` for a bounded second metric against
-the loss; `plrf` for measurements on the solvable model. `published` holds the fits of the literature at full precision.
+slope; `repetition` when tokens are seen several times; `nqs` when batch and steps are chosen too; `error` and
+`error-logit` for a bounded second metric against the loss, `error-nd` and `error-epochs` for one straight from N, D
+and epochs; `plrf` for measurements on the solvable model. `published` holds the fits of the literature at full
+precision.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from scalinglaws.errors import InputError
 from scalinglaws.fitting.laws.broken import BROKEN
 from scalinglaws.fitting.laws.chinchilla import CHINCHILLA, NO_FLOOR, TIED
 from scalinglaws.fitting.laws.downstream import ERROR, ERROR_LOGIT
+from scalinglaws.fitting.laws.error_epochs import ERROR_EPOCHS, ERROR_ND
 from scalinglaws.fitting.laws.formula import FormulaLaw
 from scalinglaws.fitting.laws.kaplan import KAPLAN, KAPLAN_FLOOR
 from scalinglaws.fitting.laws.law import Law, Optimum, Shape
 from scalinglaws.fitting.laws.library import published
 from scalinglaws.fitting.laws.monomials import MonomialLaw, Term
+from scalinglaws.fitting.laws.nqs import NQS
 from scalinglaws.fitting.laws.plrf import PLRF_LAW, plrf_law
 from scalinglaws.fitting.laws.repetition import REPETITION
 from scalinglaws.fitting.laws.skaling import SKALING
@@ -48,7 +52,10 @@ LAWS: dict[str, Law] = {
         REPETITION,
         ERROR,
         ERROR_LOGIT,
+        ERROR_ND,
+        ERROR_EPOCHS,
         PLRF_LAW,
+        NQS,
     )
 }
 

@@ -122,6 +122,11 @@ class Law(ABC):
         """Names of all parameters: amplitudes, then shapes."""
         return tuple(name for name in self.amplitudes if name not in self.units) + self.exponents
 
+    @property
+    def tells_n_from_d(self) -> bool:
+        """Whether the law gives N and D parts of their own, which a table with D = k N cannot tell apart."""
+        return {"params", "tokens"} <= set(self.covariates)
+
     @abstractmethod
     def is_constant(self, amplitude: str) -> bool:
         """Tell whether a column is the irreducible loss."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,10 +76,12 @@ class MonomialLaw(Law):
     @property
     def shapes(self) -> tuple[Shape, ...]:
         """The exponents; the search starts on a geometric grid, for they are scales."""
-        points = max(round(_GRID ** (1.0 / len(self.exponent_names))), 5)
-        low, high = max(self.bounds[0], 0.02), min(self.bounds[1], 2.5)
-        axis = tuple(np.geomspace(low, high, points).tolist())
-        return tuple(Shape(name=name, axis=axis, bounds=self.bounds) for name in self.exponent_names)
+        return _shapes(self.exponent_names, self.bounds)
+
+    @property
+    def tells_n_from_d(self) -> bool:
+        """Whether both N and D occur; see `Law.tells_n_from_d`."""
+        return any(term.n for term in self.terms) and any(term.d for term in self.terms)
 
     def is_constant(self, amplitude: str) -> bool:
         """Tell whether a term is the irreducible loss."""
@@ -101,6 +104,13 @@ class MonomialLaw(Law):
     def logs(self, p: Numbers, x: Numbers) -> Sequence[Number]:
         """Return the logarithm of each monomial; see `Law.logs`."""
         return [_log(term, p, x) for term in self.terms]
+
+
+@cache
+def _shapes(names: tuple[str, ...], bounds: tuple[float, float]) -> tuple[Shape, ...]:
+    points = max(round(_GRID ** (1.0 / len(names))), 5)
+    axis = tuple(np.geomspace(max(bounds[0], 0.02), min(bounds[1], 2.5), points).tolist())
+    return tuple(Shape(name=name, axis=axis, bounds=bounds) for name in names)
 
 
 def _log(term: Term, p: Numbers, x: Numbers) -> Number:

@@ -19,7 +19,7 @@ from scalinglaws.fitting.laws.formula import FormulaLaw
 from scalinglaws.fitting.laws.jets import Number, exp, log, log1p, smaller
 from scalinglaws.fitting.laws.law import Numbers, Optimum, Shape
 
-__all__ = ["REPETITION"]
+__all__ = ["REPETITION", "saturating"]
 
 Array = NDArray[np.float64]
 
@@ -28,13 +28,26 @@ def _logs(p: Numbers, x: Numbers) -> tuple[Number, Number, Number]:
     unique = smaller(x["unique_tokens"], x["tokens"])
     log_g = (log(p["alpha"]) + p["A"] - log(p["beta"]) - p["B"]) / (p["alpha"] + p["beta"])
     fitting = smaller(x["params"], log_g + (unique + log_g) * p["beta"] / p["alpha"])
-    data = unique + _saturating(x["tokens"] - unique, p["R_D"])
-    size = fitting + _saturating(x["params"] - fitting, p["R_N"])
+    data = unique + saturating(x["tokens"] - unique, p["R_D"])
+    size = fitting + saturating(x["params"] - fitting, p["R_N"])
     return np.zeros(()), -(p["alpha"] * size), -(p["beta"] * data)
 
 
-def _saturating(log_times: Number, log_scale: Number) -> Number:
-    """Logarithm of what (e^log_times - 1) repetitions are worth, over one first pass."""
+def saturating(log_times: Number, log_scale: Number) -> Number:
+    """Return log(1 + R (1 - exp(-m/R))), what m repetitions and their first pass are worth over the first pass.
+
+    Parameters
+    ----------
+    log_times
+        Logarithm of m + 1, how often everything was seen.
+    log_scale
+        Logarithm of R.
+
+    Examples
+    --------
+    >>> float(np.exp(saturating(np.log(5.0), np.log(15.0)))).__round__(3)
+    4.511
+    """
     return log1p(exp(log_scale) * (1.0 - exp((1.0 - exp(log_times)) / exp(log_scale))))
 
 

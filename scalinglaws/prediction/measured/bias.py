@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalinglaws.errors import require
 from scalinglaws.fitting.laws import Law
-from scalinglaws.fitting.quantities import positive
+from scalinglaws.fitting.quantities import covariates_of, positive
 from scalinglaws.fitting.result import Fit
 from scalinglaws.prediction.measured.isoflop import IsoFlop, with_lines
 from scalinglaws.prediction.measured.slices import Slice
@@ -134,7 +134,7 @@ def bias_of_minima(fitted: IsoFlop, law: Law, values: Mapping[str, Array]) -> tu
         Parameters of the law, each of shape (draws,).
     """
     wide = {name: array[:, None] for name, array in values.items()}
-    loss = law.predict(wide, fitted.table.params, fitted.table.tokens)
+    loss = law.predict(wide, **covariates_of(law, fitted.table))
     log_n, log_d, _ = fitted.locate(loss, np.broadcast_to(fitted.table.weight, loss.shape))
     true_n = np.stack([least_along(law, values, each) for each in fitted.slices], axis=1)
     true_d = np.stack([each.log_d(true_n[:, k]) for k, each in enumerate(fitted.slices)], axis=1)

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from scalinglaws.errors import InputError, require
+from scalinglaws.errors import InputError, require_share
 from scalinglaws.fitting.estimate import fit as fit_law
 from scalinglaws.fitting.laws import Law
 from scalinglaws.fitting.quantities import positive
@@ -157,7 +157,7 @@ def compare_approaches(
     >>> both.sentence
     'Approach 2 (isoFLOP) and approach 3 (parametric) disagree on N* at 1e+19 FLOP by a factor of 0.98... they agree.'
     """
-    require(isinstance(level, float) and 0 < level < 1, "level", level, "must lie between 0 and 1")
+    require_share("level", level)
     table = as_table(data, params=params, flops=count)
     targets = (
         np.array([10.0 * table.flops.max()]) if flops is None else np.sort(np.atleast_1d(positive("flops", flops)))

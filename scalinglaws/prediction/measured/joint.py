@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scalinglaws.errors import require
+from scalinglaws.errors import require_whole
 from scalinglaws.fitting.resampling import resampled_tables
 from scalinglaws.fitting.result import Fit
 from scalinglaws.fitting.solve import refit
@@ -80,14 +80,12 @@ class Draws:
 
 def resampled(fit: Fit, replicates: int, kind: str | None, by: str | ArrayLike, rng: Any) -> Draws:
     """Resample the table of a fit and refit it; arguments as in `Fit.bootstrap`."""
-    whole = isinstance(replicates, int) and not isinstance(replicates, bool)
-    require(whole and replicates >= 20, "replicates", replicates, "must be an integer, 20 or more")
+    require_whole("replicates", replicates, 20)
     generator, problem, table = np.random.default_rng(rng), fit.problem(), fit.table
     made = resampled_tables(fit, problem, replicates, kind=kind, by=by, weights=None, generator=generator)
-    theta = np.broadcast_to(fit.theta, (replicates, fit.theta.size)).copy()
-    values = problem.to_values(refit(problem, theta, made.weight, made.measured / problem.unit).theta)
+    values = problem.to_values(refit(problem, fit.theta, made.weight, made.measured / problem.unit).theta)
     around = made.kind != "pairs"
-    base = fit.predict(table.params, table.tokens) if around else table.loss
+    base = fit.fitted() if around else table.loss
     return Draws(
         weight=made.weight, loss=made.measured, factor=made.measured / base, values=values, around_surface=around
     )
@@ -125,7 +123,7 @@ def of_isoflop(found: IsoFlop, fit: Fit, draws: Draws, targets: Array, *, correc
     if not draws.around_surface:
         return optima
     one = {name: np.array([value]) for name, value in fit.params.items()}
-    plain = [np.atleast_2d(part) for part in (fit.predict(fit.table.params, fit.table.tokens), fit.table.weight)]
+    plain = [np.atleast_2d(part) for part in (fit.fitted(), fit.table.weight)]
     origin = _isoflop_once(found, fit, plain[0], plain[1], one, targets, correct)
     measured = _isoflop_once(found, fit, np.atleast_2d(fit.table.loss), plain[1], one, targets, correct)
     return optima.shifted(measured, origin)
