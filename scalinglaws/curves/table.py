@@ -161,7 +161,7 @@ def read_table(
             _positive(values[quantity], f"{table.source}: column {names[quantity]!r}")
     _complete(values, table.source, notes)
     extra: dict[str, NDArray[Any]] = {q: values[q] for q in _NUMBERS if q in values}
-    extra |= {"steps": values[q] for q in ("step",) if q in values}
+    extra |= {"steps": values["step"]} if "step" in values else {}
     extra |= _optional(table, names, scale, keep, notes)
     if "schedule" in names:
         extra["schedule"] = table.text(names["schedule"])[keep]
