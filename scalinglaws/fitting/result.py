@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import xarray as xr
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from scalinglaws.fitting.outliers import Outliers
     from scalinglaws.fitting.profile import Profile
 
-__all__ = ["Fit", "Starts"]
+__all__ = ["Fit", "Starts", "certificate"]
 
 Array = NDArray[np.float64]
 
@@ -49,6 +49,30 @@ class Starts:
     agreeing: int
     best: float
     worst: float
+
+
+class Certified(Protocol):
+    """What a fit knows of its own minimum."""
+
+    @property
+    def objective(self) -> float: ...
+    @property
+    def converged(self) -> bool: ...
+    @property
+    def gradient_norm(self) -> float: ...
+    @property
+    def starts(self) -> Starts: ...
+    @property
+    def condition(self) -> float: ...
+
+
+def certificate(fit: Certified) -> str:
+    """Say in one line how good the minimum is."""
+    state = "converged" if fit.converged else "not converged"
+    return (
+        f"objective {fit.objective:.9g} ({state}; gradient {fit.gradient_norm:.1e}; "
+        f"{fit.starts.agreeing} of {fit.starts.tried} starts agree; condition {fit.condition:.3g})"
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -279,12 +303,10 @@ class Fit:
     def summary(self) -> str:
         """Return the fit in a few lines for people."""
         digits = ", ".join(f"{name} {value:.6g}" for name, value in self.params.items())
-        state = "converged" if self.converged else "not converged"
         lines = [
             f"{self.law.formula}, {self.estimator.name}, {self.table.rows} rows",
             digits,
-            f"objective {self.objective:.9g} ({state}; gradient {self.gradient_norm:.1e}; "
-            f"{self.starts.agreeing} of {self.starts.tried} starts agree; condition {self.condition:.3g})",
+            certificate(self),
             *(f"warning: {sentence}" for sentence in self.warnings),
         ]
         return "\n".join(lines)

@@ -22,6 +22,7 @@ from scalinglaws.comparison.schedule_laws.records import Records
 from scalinglaws.comparison.schedule_laws.stretches import Draws, resample_stretches
 from scalinglaws.errors import require
 from scalinglaws.fitting import Estimator, Starts
+from scalinglaws.fitting.result import certificate
 from scalinglaws.schedules import Schedule
 
 __all__ = ["ScheduleFit"]
@@ -176,13 +177,11 @@ class ScheduleFit:
     def summary(self) -> str:
         """Return the fit in a few lines for people."""
         digits = ", ".join(f"{name} {value:.5g}" for name, value in self.params.items())
-        state = "converged" if self.converged else "not converged"
         lines = [
             f"{self.law.formula}, {self.estimator.name}, {self.records.loss.size} records of "
             f"{', '.join(self.records.names)}",
             digits,
-            f"objective {self.objective:.6g} ({state}; gradient {self.gradient_norm:.1e}; "
-            f"{self.starts.agreeing} of {self.starts.tried} starts agree; condition {self.condition:.3g})",
+            certificate(self),
             *(f"warning: {sentence}" for sentence in self.warnings),
         ]
         return "\n".join(lines)
