@@ -12,13 +12,17 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from scalinglaws.curves.schema import GROUPS, SCHEMA, STATUSES, VARIABLES, validate
+from scalinglaws.curves.schema import GROUPS, LOSS_UNITS, SCHEMA, STATUSES, VARIABLES, validate
 from scalinglaws.errors import InputError, require
 
 __all__ = ["Run", "from_runs", "iter_runs", "join", "select"]
 
 _PER_RUN = ("batch", "seq_len", "peak_lr", "seed", "width", "depth")
-_PER_OBS = ("tokens", "flops", "lr", "noise_trace")
+_MEASURED = (
+    "noise_trace", "noise_trace_preconditioned", "noise_trace_adaptive", "gradient_norm", "update_size",
+    "attention_logit_max", "output_logit_rms", "sharpness",
+)  # fmt: skip
+_PER_OBS = ("tokens", "flops", "lr", *_MEASURED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +42,11 @@ class Run:
         unknown (stored as NaN).
     flops_per_token
         Training FLOPs per token by group (forward and backward), if counted.
-    tokens, flops, lr, noise_trace
+    tokens, flops, lr
         Per observation, shape (n,), where known.
+    noise_trace, noise_trace_preconditioned, noise_trace_adaptive, gradient_norm, update_size, \
+attention_logit_max, output_logit_rms, sharpness
+        Per observation, shape (n,), where measured; NaN at observations where they were not.
     batch, seq_len, peak_lr, seed, width, depth
         Numbers, NaN where unknown.
     schedule
@@ -57,6 +64,13 @@ class Run:
     flops: NDArray[np.float64] | None = None
     lr: NDArray[np.float64] | None = None
     noise_trace: NDArray[np.float64] | None = None
+    noise_trace_preconditioned: NDArray[np.float64] | None = None
+    noise_trace_adaptive: NDArray[np.float64] | None = None
+    gradient_norm: NDArray[np.float64] | None = None
+    update_size: NDArray[np.float64] | None = None
+    attention_logit_max: NDArray[np.float64] | None = None
+    output_logit_rms: NDArray[np.float64] | None = None
+    sharpness: NDArray[np.float64] | None = None
     batch: float = np.nan
     seq_len: float = np.nan
     peak_lr: float = np.nan
@@ -115,7 +129,8 @@ def from_runs(runs: Iterable[Run], attrs: Mapping[Any, Any] | None = None) -> xr
     runs
         The runs, in the order they will keep.
     attrs
-        Provenance to store with the family; values that are not text or numbers are stored as JSON.
+        Provenance to store with the family; values that are not text or numbers are stored as JSON. `loss_unit`
+        is the unit of the loss (`schema.LOSS_UNITS`), nats/token unless given.
 
     Examples
     --------
@@ -149,6 +164,7 @@ def from_runs(runs: Iterable[Run], attrs: Mapping[Any, Any] | None = None) -> xr
         if any(c is not None for c in columns):
             filled = [np.full(len(r.step), np.nan) if c is None else c for r, c in zip(runs, columns, strict=True)]
             _put(ds, name, np.concatenate(filled))
+    _put_loss_unit(ds, str((attrs or {}).get("loss_unit", VARIABLES["loss"].units)))
     plain = {k: v if isinstance(v, str | int | float) else json.dumps(v) for k, v in (attrs or {}).items()}
     ds.attrs = {
         "Conventions": "CF-1.11",
@@ -169,6 +185,14 @@ def _put(ds: xr.Dataset, name: str, values: Any, dtype: Any = np.float64) -> Non
     spec = VARIABLES[name]
     attrs = {"long_name": spec.long_name} | ({"units": spec.units} if spec.units else {})
     ds[name] = xr.Variable(spec.dims, np.asarray(values, dtype=dtype), attrs)
+
+
+def _put_loss_unit(ds: xr.Dataset, unit: str) -> None:
+    require(unit in LOSS_UNITS, "loss_unit", unit, f"must be one of {', '.join(LOSS_UNITS)}")
+    ds["loss"].attrs["long_name"] = LOSS_UNITS[unit]
+    for variable in ds.data_vars.values():  # some of what is measured has the unit of the loss too
+        if variable.attrs.get("units") == VARIABLES["loss"].units:
+            variable.attrs["units"] = unit
 
 
 def iter_runs(ds: xr.Dataset) -> Iterator[Run]:
@@ -212,6 +236,8 @@ def select(ds: xr.Dataset, keep: Iterable[str]) -> xr.Dataset:
 def join(families: Iterable[xr.Dataset]) -> xr.Dataset:
     """Join several families into one; a run name that occurs twice is an `InputError`."""
     families = list(families)
+    units = sorted({str(ds["loss"].attrs.get("units")) for ds in families})
+    require(len(units) < 2, "families: units of loss", units, "must be the same")
     runs = [r for ds in families for r in iter_runs(ds)]
     names = [r.name for r in runs]
     twice = sorted({n for n in names if names.count(n) > 1})

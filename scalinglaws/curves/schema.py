@@ -16,6 +16,7 @@ from scalinglaws.errors import InputError
 __all__ = [
     "FLOPS_CONVENTIONS",
     "GROUPS",
+    "LOSS_UNITS",
     "PARAMS_CONVENTIONS",
     "SCHEMA",
     "STATUSES",
@@ -40,6 +41,10 @@ PARAMS_CONVENTIONS = {
 
 FLOPS_CONVENTIONS = ("6ND", "recorded")
 """Ways to count C: six times parameters times tokens, or the exact count recorded with the run."""
+
+LOSS_UNITS = {"nats/token": "held-out loss, natural log", "1": "held-out mean squared error"}
+"""Units of the loss and its name in each; one family has one of them. A family of regressions says so in its
+attribute `loss_unit`, and its tokens are samples."""
 
 STATUSES = ("finished", "partial", "diverged")
 
@@ -75,6 +80,17 @@ VARIABLES: dict[str, Variable] = {
     "lr": Variable(("obs",), "1", "learning rate of the next update"),
     "loss": Variable(("obs",), "nats/token", "held-out loss, natural log", required=True),
     "noise_trace": Variable(("obs",), "1", "trace of the mini-batch gradient covariance"),
+    "noise_trace_preconditioned": Variable(
+        ("obs",), "1", "trace of the mini-batch gradient covariance, by second moments and peak learning rates"
+    ),
+    "noise_trace_adaptive": Variable(
+        ("obs",), "1", "trace of the mini-batch gradient covariance, by second moments that include each gradient"
+    ),
+    "gradient_norm": Variable(("obs",), "1", "root mean square norm of the mini-batch gradient, unclipped"),
+    "update_size": Variable(("obs",), "1", "norm of the change of all parameters by the last update"),
+    "attention_logit_max": Variable(("obs",), "1", "largest attention logit"),
+    "output_logit_rms": Variable(("obs",), "1", "root mean square of the output logits"),
+    "sharpness": Variable(("obs",), "1", "largest eigenvalue of the Hessian of the loss on a fixed mini-batch"),
 }
 
 
@@ -99,8 +115,15 @@ def validate(ds: xr.Dataset) -> xr.Dataset:
     unknown = set(ds["group"].values.tolist()) - set(GROUPS)
     if unknown:
         raise InputError(f"dataset: group holds {sorted(unknown)}: must be among {', '.join(GROUPS)}")
-    if ds["loss"].attrs.get("units") != VARIABLES["loss"].units:
-        raise InputError(f"dataset: loss is in {ds['loss'].attrs.get('units')!r}: must be in nats/token")
+    _check_loss_unit(ds)
     if not np.all(np.isfinite(ds["step"].values)):
         raise InputError("dataset: step must be finite")
     return ds
+
+
+def _check_loss_unit(ds: xr.Dataset) -> None:
+    unit, declared = ds["loss"].attrs.get("units"), ds.attrs.get("loss_unit", "nats/token")
+    if unit not in LOSS_UNITS:
+        raise InputError(f"dataset: loss is in {unit!r}: must be in nats/token, or in 1 for a mean squared error")
+    if unit != declared:
+        raise InputError(f"dataset: loss is in {unit!r} and the attribute loss_unit says {declared!r}: must agree")

@@ -1,4 +1,6 @@
-"""Train small decoder-only transformers and label their loss curves; torch is imported on first use.
+"""Train small networks and label their loss curves; torch is imported on first use.
+
+The networks are decoder-only transformers on text; MLPs and the solvable model itself are other `tasks`.
 
 Which name do I need?
 

@@ -1,7 +1,7 @@
 """Where a run stands, on disk: everything that the next update depends on, written whole or not at all.
 
-Weights, the optimizer's moments, the step and the curve so far are all of it: nothing random happens after
-the initial weights are drawn, and the position in the data follows from the step.
+Weights, the optimizer's moments, the step, the curve and what was measured so far are all of it: nothing random
+happens after the initial weights are drawn, and the position in the data follows from the step.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Checkpoint:
         state.model.load_state_dict(found["model"])
         state.optimizer.load_state_dict(found["optimizer"])
         state.step, state.curve = found["step"], [(int(at), float(loss)) for at, loss in found["curve"]]
+        state.measured = found["measured"]
 
     def keep(self, state: State) -> None:
         """Write `state` if enough time has passed since the last write; an `InputError` if it cannot be."""
@@ -59,6 +60,7 @@ class Checkpoint:
             "optimizer": state.optimizer.state_dict(),
             "step": state.step,
             "curve": state.curve,
+            "measured": state.measured,
         }
         try:
             with atomic_path(self._path) as temporary:

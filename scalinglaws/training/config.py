@@ -18,20 +18,25 @@ from typing import Any
 from scalinglaws.errors import InputError, require
 from scalinglaws.schedules import Schedule
 from scalinglaws.schedules import names as schedule_names
+from scalinglaws.training.checks import check_type, json_object
 from scalinglaws.training.counting import ModelShape
+from scalinglaws.training.tasks import TASKS, check_task, with_defaults
 
 __all__ = ["TrainConfig", "read_toml"]
 
 _CHOICES = {
+    "task": tuple(TASKS),
     "parameterization": ("mup", "standard"),
     "positions": ("rotary", "learned"),
     "token_dtype": ("uint8", "uint16"),
 }
 _AT_LEAST: dict[str, float] = {
-    "width": 1, "depth": 1, "head_dim": 2, "mlp_ratio": 1, "seq_len": 2, "batch": 1, "tokens": 1,
+    "width": 1, "depth": 1, "head_dim": 2, "mlp_ratio": 1, "seq_len": 1, "batch": 1, "tokens": 1,
     "seed": 0, "base_width": 1, "vocab": 2, "eval_tokens": 1, "eval_linear": 1, "eval_log": 0, "threads": 1,
+    "measure_batches": 0, "sharpness_points": 0,
 }  # fmt: skip
-_POSITIVE = ("tokens_per_param", "peak_lr", "embedding_rate", "head_rate", "eps", "clip")
+_POSITIVE = ("tokens_per_param", "peak_lr", "embedding_rate", "head_rate", "eps")
+_JSON = ("schedule_options", "task_options")
 _FRACTIONS = ("warmup", "floor", "beta1", "beta2")
 
 
@@ -43,8 +48,11 @@ class TrainConfig:
     ----------
     name
         Name of the run, distinct within its family; also its file name.
+    task, task_options
+        "language", "fourier" or "plrf" (`scalinglaws.training.tasks`), and the options of its own as JSON text.
+        The declared defaults are those of "language"; `from_dict` fills in those of another task.
     width
-        The dial: size of the residual stream, a multiple of `head_dim`.
+        The dial: size of the residual stream, a multiple of `head_dim`; the number of parameters for "plrf".
     depth, head_dim, mlp_ratio
         Blocks, size of one attention head, and width of the MLP over `width`.
     positions
@@ -54,7 +62,7 @@ class TrainConfig:
     tokens_per_param
         Horizon over the non-embedding parameters; not used when `tokens` is given.
     tokens
-        Horizon in tokens, rounded to whole updates.
+        Horizon in tokens, rounded to whole updates; one sample of a regression is one token.
     corpus
         "python-stdlib", a folder of text files, or a token file.
     token_dtype, vocab
@@ -74,7 +82,7 @@ class TrainConfig:
     warmup
         Linear warm-up as a fraction of the updates.
     beta1, beta2, eps, weight_decay, clip
-        AdamW (arXiv 1711.05101), and the largest gradient norm let through.
+        AdamW (arXiv 1711.05101), and the largest gradient norm let through; None lets through any.
     seed
         Fixes the initial weights and the order of the data.
     eval_tokens
@@ -82,6 +90,13 @@ class TrainConfig:
     eval_linear, eval_log
         Evaluations spaced evenly and evenly in the logarithm of the step; their union is used, with the
         steps 0, 1 and the last.
+    measure_batches
+        Independent mini-batches behind the measurements of every evaluation (the trace of the gradient's
+        covariance, gradient norm, update size, largest attention logit, scale of the output logits), each as
+        costly as an update and a half; 0 measures the loss alone.
+    sharpness_points
+        Evaluations at which the largest eigenvalue of the Hessian is measured, near 1/n, 2/n, ... 1 of the run;
+        one costs as much as 30 to 100 updates.
     threads
         CPU threads. Part of the description, because sums are rounded differently on another number.
 
@@ -102,6 +117,8 @@ class TrainConfig:
     """
 
     name: str = "run"
+    task: str = "language"
+    task_options: str = "{}"
     width: int = 64
     depth: int = 3
     head_dim: int = 16
@@ -128,16 +145,18 @@ class TrainConfig:
     beta2: float = 0.95
     eps: float = 1e-8
     weight_decay: float = 0.1
-    clip: float = 1.0
+    clip: float | None = 1.0
     seed: int = 0
     eval_tokens: int = 65_536
     eval_linear: int = 10
     eval_log: int = 6
+    measure_batches: int = 0
+    sharpness_points: int = 0
     threads: int = 1
 
     def __post_init__(self) -> None:
         for entry in fields(self):
-            _check_type(entry.name, getattr(self, entry.name), str(entry.type))
+            check_type(entry.name, getattr(self, entry.name), str(entry.type))
         for key, allowed in _CHOICES.items():
             require(getattr(self, key) in allowed, key, getattr(self, key), f"must be {' or '.join(allowed)}")
         for key, least in _AT_LEAST.items():
@@ -145,8 +164,11 @@ class TrainConfig:
             require(value is None or value >= least, key, value, f"must be at least {least:g}")
         for key in _POSITIVE:
             require(0 < getattr(self, key) < float("inf"), key, getattr(self, key), "must be positive and finite")
+        unclipped = self.clip is None or 0 < self.clip < float("inf")
+        require(unclipped, "clip", self.clip, "must be positive and finite, or None")
         for key in _FRACTIONS:
             require(0 <= getattr(self, key) < 1, key, getattr(self, key), "must lie in [0, 1)")
+        require(self.measure_batches != 1, "measure_batches", 1, "must be 0, or 2 or more: one has no covariance")
         require(0 <= self.weight_decay < float("inf"), "weight_decay", self.weight_decay, "must be finite and >= 0")
         require(
             self.name != "" and self.name.isprintable() and not set(self.name) & set('/\\:*?"<>|'),
@@ -155,11 +177,9 @@ class TrainConfig:
             "must be a file name",
         )
         require(not self.name.startswith("."), "name", self.name, "must not start with a dot")
-        require(self.head_dim % 2 == 0, "head_dim", self.head_dim, "must be even, for rotary positions")
-        rule = f"must be a multiple of head_dim = {self.head_dim}"
-        require(self.width % self.head_dim == 0, "width", self.width, rule)
         require(self.schedule in schedule_names(), "schedule", self.schedule, f"one of {', '.join(schedule_names())}")
         self.schedule_for(steps=1000)
+        check_task(self)
 
     def shape(self, vocab: int) -> ModelShape:
         """Shape of the model over `vocab` tokens."""
@@ -176,13 +196,13 @@ class TrainConfig:
 
     def schedule_for(self, steps: int) -> Schedule:
         """Schedule of a run of `steps` updates, at the base width."""
-        options = _options(self.schedule_options)
+        options = json_object("schedule_options", self.schedule_options)
         own = {"shape": self.schedule, "peak": self.peak_lr, "steps": steps, "floor": self.floor}
         return Schedule.from_dict({**options, **own, "warmup": int(self.warmup * steps)})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; options that are not set are None."""
-        return asdict(self) | {"schedule_options": _options(self.schedule_options)}
+        return asdict(self) | {key: json_object(key, getattr(self, key)) for key in _JSON}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainConfig:
@@ -192,13 +212,16 @@ class TrainConfig:
         --------
         >>> TrainConfig.from_dict({"width": 32, "schedule": "wsd", "schedule_options": {"decay": 0.5}}).width
         32
+        >>> TrainConfig.from_dict({"task": "fourier", "width": 384}).batch
+        4096
         """
         known = [entry.name for entry in fields(cls)]
         unknown = sorted(set(values) - set(known))
         require(not unknown, "training options", unknown, f"not known; the options are {', '.join(known)}")
-        given = dict(values)
-        if isinstance(given.get("schedule_options"), Mapping):
-            given["schedule_options"] = json.dumps(given["schedule_options"], sort_keys=True)
+        given = with_defaults(values)
+        for key in _JSON:
+            if isinstance(given.get(key), Mapping):
+                given[key] = json.dumps(given[key], sort_keys=True)
         return cls(**given)
 
     @classmethod
@@ -230,28 +253,3 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError
         raise InputError(f"{path}: is not TOML ({error})") from error
-
-
-def _options(text: str) -> dict[str, Any]:
-    try:
-        options = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"schedule_options = {text!r}: must be a JSON object") from error
-    require(isinstance(options, dict), "schedule_options", text, "must be a JSON object")
-    return dict(options)
-
-
-def _check_type(name: str, value: Any, annotation: str) -> None:
-    if annotation.endswith(" | None"):
-        if value is None:
-            return
-        annotation = annotation.removesuffix(" | None")
-    accepted: dict[str, tuple[type | tuple[type, ...], str]] = {
-        "str": (str, "text"),
-        "int": (int, "an integer"),
-        "float": ((int, float), "a number"),
-        "bool": (bool, "true or false"),
-    }
-    kind, said = accepted[annotation]
-    is_bool = isinstance(value, bool)
-    require(isinstance(value, kind) and is_bool == (annotation == "bool"), name, value, f"must be {said}")

@@ -40,7 +40,7 @@ class Ladder:
     name
         Name of the family.
     runs
-        One or more configurations with distinct names, on one corpus.
+        One or more configurations with distinct names, on one task and corpus.
 
     Examples
     --------
@@ -57,6 +57,8 @@ class Ladder:
         names = [run.name for run in self.runs]
         twice = sorted({name for name in names if names.count(name) > 1})
         require(not twice, f"ladder {self.name}: runs", twice, "occur more than once")
+        tasks = sorted({f"{run.task} {run.task_options}" for run in self.runs})
+        require(len(tasks) == 1, f"ladder {self.name}: tasks", tasks, "must be the same for all runs")
         corpora = sorted({str((run.corpus, run.token_dtype, run.vocab)) for run in self.runs})
         require(len(corpora) == 1, f"ladder {self.name}: corpora", corpora, "must be the same for all runs")
 

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from scalinglaws.training.counting import ModelShape
+from scalinglaws.training.network import Network
 
-__all__ = ["Transformer"]
+__all__ = ["Attention", "Transformer"]
 
 _ROTARY_BASE = 10_000.0
 
@@ -41,7 +42,9 @@ class _Rotary(nn.Module):
         return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
 
 
-class _Attention(nn.Module):
+class Attention(nn.Module):
+    """Causal attention of one block."""
+
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
         self.heads, self.qk_norm = shape.heads, shape.qk_norm
@@ -49,13 +52,20 @@ class _Attention(nn.Module):
         self.inputs = nn.Linear(shape.width, 3 * shape.width, bias=False)
         self.output = nn.Linear(shape.width, shape.width, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return queries, keys and values by head, each of shape (batch, heads, length, head_dim)."""
         batch, length, width = x.shape
         split = self.inputs(x).view(batch, length, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
         query, key = self.rotary(query), self.rotary(key)
         if self.qk_norm:
             query, key = _norm(query), _norm(key)
+        return query, key, value
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map the normalised stream, shape (batch, length, width), to what is added to it."""
+        batch, length, width = x.shape
+        query, key, value = self.split(x)
         mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
         return torch.as_tensor(self.output(mixed.transpose(1, 2).reshape(batch, length, width)))
 
@@ -73,14 +83,14 @@ class _MLP(nn.Module):
 class _Block(nn.Module):
     def __init__(self, shape: ModelShape) -> None:
         super().__init__()
-        self.attention, self.mlp = _Attention(shape), _MLP(shape)
+        self.attention, self.mlp = Attention(shape), _MLP(shape)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attention(_norm(x))
         return torch.as_tensor(x + self.mlp(_norm(x)))
 
 
-class Transformer(nn.Module):
+class Transformer(Network):
     """Logits of the next token at every position.
 
     Parameters

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import torch
 
 from scalinglaws.training.config import TrainConfig
-from scalinglaws.training.model import Transformer
+from scalinglaws.training.network import Network
 from scalinglaws.training.parameterization import Rule
 
 __all__ = ["adamw", "set_rate"]
 
 
-def adamw(model: Transformer, config: TrainConfig, table: Mapping[str, Rule]) -> torch.optim.AdamW:
+def adamw(model: Network, config: TrainConfig, table: Mapping[str, Rule]) -> torch.optim.AdamW:
     """Build the optimizer; `scale` in each group is its factor on the schedule's rate."""
     groups = [
         {

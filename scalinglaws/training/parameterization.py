@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import torch
 
 from scalinglaws.training.config import TrainConfig
-from scalinglaws.training.model import Transformer
+from scalinglaws.training.network import Network
 
 __all__ = ["Rule", "initialize", "rules"]
 
@@ -73,7 +73,7 @@ def rules(config: TrainConfig) -> dict[str, Rule]:
     }
 
 
-def initialize(model: Transformer, table: Mapping[str, Rule], seed: int) -> None:
+def initialize(model: Network, table: Mapping[str, Rule], seed: int) -> None:
     """Draw the initial weights in place; the global generator is not touched."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from scalinglaws.curves.schema import PARAMS_CONVENTIONS
-from scalinglaws.errors import InputError
 from scalinglaws.schedules import Schedule
 from scalinglaws.training.config import TrainConfig
-from scalinglaws.training.corpus import Corpus, count_windows, load_corpus
-from scalinglaws.training.counting import ModelShape, count_flops, count_params
+from scalinglaws.training.counting import ModelShape
+from scalinglaws.training.tasks import Data, task_of
 
 __all__ = ["Plan", "plan"]
 
@@ -23,7 +22,7 @@ class Plan:
     Attributes
     ----------
     shape
-        Sizes of the model.
+        Sizes of the transformer; None for another network.
     params, flops_per_token
         Counts by group; FLOPs are for training.
     steps, tokens
@@ -33,10 +32,10 @@ class Plan:
     evaluations
         Steps at which the held-out loss is measured, increasing, 0 and `steps` among them.
     evaluation_flops
-        FLOPs of one evaluation.
+        FLOPs of one evaluation, measurements on mini-batches included (sharpness is not).
     """
 
-    shape: ModelShape
+    shape: ModelShape | None
     params: dict[str, int]
     flops_per_token: dict[str, float]
     steps: int
@@ -56,8 +55,15 @@ class Plan:
         return self.training_flops * step / self.steps + done * self.evaluation_flops
 
 
-def plan(config: TrainConfig, corpus: Corpus | None = None) -> Plan:
+def plan(config: TrainConfig, corpus: Data | None = None) -> Plan:
     """Work out the horizon and the cost of a run.
+
+    Parameters
+    ----------
+    config
+        The run.
+    corpus
+        What its task learns from, if it is loaded already.
 
     Raises
     ------
@@ -70,39 +76,25 @@ def plan(config: TrainConfig, corpus: Corpus | None = None) -> Plan:
     >>> p.steps, p.tokens, sum(p.params.values())
     (195, 99840, 53248)
     """
-    corpus = corpus or load_corpus(config.corpus, config.token_dtype, config.vocab)
-    shape = config.shape(corpus.vocab)
-    params, flops = count_params(shape), count_flops(shape)
+    task = task_of(config)
+    corpus = corpus or task.load(config)
+    size = task.size(config, corpus)
     per_step = config.batch * config.seq_len
-    counted = sum(params.get(group, 0) for group in PARAMS_CONVENTIONS["non_embedding"])
+    counted = sum(size.params.get(group, 0) for group in PARAMS_CONVENTIONS["non_embedding"])
     horizon = config.tokens if config.tokens is not None else config.tokens_per_param * counted
     steps = max(round(horizon / per_step), 1)
-    _check_corpus(config, corpus, steps * per_step)
-    held = min(config.eval_tokens, corpus.heldout.size)
+    task.check_horizon(config, corpus, steps * per_step)
+    measured = config.measure_batches * per_step * sum(size.flops_per_token.values())
     return Plan(
-        shape=shape,
-        params=params,
-        flops_per_token=flops,
+        shape=size.shape,
+        params=size.params,
+        flops_per_token=size.flops_per_token,
         steps=steps,
         tokens=steps * per_step,
         schedule=config.schedule_for(steps),
         evaluations=_evaluations(steps, config.eval_linear, config.eval_log),
-        evaluation_flops=held * sum(flops.values()) / 3.0,  # forward only
+        evaluation_flops=size.evaluation_flops + measured,
     )
-
-
-def _check_corpus(config: TrainConfig, corpus: Corpus, tokens: int) -> None:
-    whole = count_windows(corpus.train, config.seq_len) * config.seq_len
-    if tokens > whole:
-        raise InputError(
-            f"run {config.name}: asks for {tokens} training tokens, and the corpus {corpus.label} holds {whole} "
-            "in whole sequences; nothing is read twice, so choose a shorter horizon or a larger corpus"
-        )
-    if count_windows(corpus.heldout, config.seq_len) == 0:
-        raise InputError(
-            f"run {config.name}: the held-out part of the corpus {corpus.label} holds {corpus.heldout.size} tokens, "
-            f"fewer than one sequence of seq_len = {config.seq_len} and its target"
-        )
 
 
 def _evaluations(steps: int, linear: int, logarithmic: int) -> tuple[int, ...]:

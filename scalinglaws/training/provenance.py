@@ -14,12 +14,12 @@ import xarray as xr
 from scalinglaws.curves import from_runs, iter_runs, load_curves
 from scalinglaws.errors import InputError
 from scalinglaws.training.config import TrainConfig
-from scalinglaws.training.corpus import Corpus
+from scalinglaws.training.tasks import TASKS, Data
 
 __all__ = ["configs_of", "describe", "join_runs", "read_ended"]
 
 
-def describe(configs: Iterable[TrainConfig], corpus: Corpus) -> dict[str, str]:
+def describe(configs: Iterable[TrainConfig], corpus: Data) -> dict[str, str]:
     """Return the attributes of a family trained on one corpus.
 
     The configurations are kept as what all runs share and what each changes, because NetCDF limits the size of an
@@ -33,9 +33,7 @@ def describe(configs: Iterable[TrainConfig], corpus: Corpus) -> dict[str, str]:
         "source": "scalinglaws.training",
         "config_common": json.dumps(common, sort_keys=True),
         "config_runs": json.dumps(own, sort_keys=True),
-        "corpus": corpus.label,
-        "corpus_fingerprint": corpus.fingerprint,
-        "corpus_tokens": f"{corpus.train.size} train, {corpus.heldout.size} held out",
+        **TASKS[first["task"]].describe(corpus),
         "python": platform.python_version(),
         "torch": version("torch"),
         "processor": platform.machine(),
@@ -57,7 +55,7 @@ def configs_of(ds: xr.Dataset) -> dict[str, TrainConfig]:
     return {name: TrainConfig.from_dict({**common, **own, "name": name}) for name, own in runs.items()}
 
 
-def read_ended(config: TrainConfig, corpus: Corpus, folder: Path) -> xr.Dataset | None:
+def read_ended(config: TrainConfig, corpus: Data, folder: Path) -> xr.Dataset | None:
     """Read the run from its file in `folder`; None if it has not ended yet.
 
     Raises

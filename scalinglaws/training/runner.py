@@ -23,10 +23,10 @@ from scalinglaws._workers import exit_with_parent, worker_pool
 from scalinglaws.curves import load_curves
 from scalinglaws.errors import InputError
 from scalinglaws.training.config import TrainConfig
-from scalinglaws.training.corpus import load_corpus
 from scalinglaws.training.ladder import Ladder
 from scalinglaws.training.planning import plan
 from scalinglaws.training.provenance import describe, join_runs, read_ended
+from scalinglaws.training.tasks import task_of
 
 __all__ = ["train_ladder", "worker_pool"]
 
@@ -78,7 +78,7 @@ def train_ladder(
     if importlib.util.find_spec("torch") is None:
         raise InputError("torch is not installed, and training needs it: pip install 'scalinglaws[train]'")
     first = ladder.runs[0]
-    corpus = load_corpus(first.corpus, first.token_dtype, first.vocab)
+    corpus = task_of(first).load(first)
     plans = {run.name: plan(run, corpus) for run in ladder.runs}
     board = _Board({name: p.work(p.steps) for name, p in plans.items()}, report)
     for run in ladder.runs:

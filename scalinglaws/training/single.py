@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+from numpy.typing import NDArray
 
 from scalinglaws._progress import Progress, Report, silent
 from scalinglaws.curves import Run, from_runs, save_curves
 from scalinglaws.errors import InputError
 from scalinglaws.training.checkpoint import Checkpoint
 from scalinglaws.training.config import TrainConfig
-from scalinglaws.training.corpus import load_corpus
 from scalinglaws.training.loop import run_loop
 from scalinglaws.training.planning import Plan, plan
 from scalinglaws.training.provenance import describe, read_ended
 from scalinglaws.training.state import State
+from scalinglaws.training.tasks import task_of
 
 __all__ = ["train"]
 
@@ -35,7 +36,7 @@ def train(
     report: Report = silent,
     checkpoint_every: float = 10.0,
 ) -> xr.Dataset:
-    """Train one decoder-only transformer and return its curve as a family of one run.
+    """Train one network, by default a decoder-only transformer, and return its curve as a family of one run.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ def train(
     True
     """
     config = TrainConfig.coerce(config)
-    corpus = load_corpus(config.corpus, config.token_dtype, config.vocab)
+    corpus = task_of(config).load(config)
     todo = plan(config, corpus)
     folder = None if out is None else _folder(out)
     checkpoint = Checkpoint(
@@ -121,6 +122,12 @@ def _threads(number: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _columns(measured: list[dict[str, float]]) -> dict[str, NDArray[np.float64]]:
+    """Return what was measured at least once over all evaluations, NaN where it was not."""
+    names = sorted({name for at in measured for name in at})
+    return {name: np.array([at.get(name, np.nan) for at in measured]) for name in names}
+
+
 def _label(config: TrainConfig, todo: Plan, state: State) -> Run:
     step = np.array([at for at, _ in state.curve], dtype=np.int64)
     tokens = step.astype(np.float64) * (todo.tokens // todo.steps)
@@ -133,6 +140,7 @@ def _label(config: TrainConfig, todo: Plan, state: State) -> Run:
         tokens=tokens,
         flops=tokens * sum(todo.flops_per_token.values()),
         lr=todo.schedule(step),
+        **_columns(state.measured),
         batch=config.batch,
         seq_len=config.seq_len,
         peak_lr=config.peak_lr,

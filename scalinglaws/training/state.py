@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 import torch
 
 from scalinglaws.training.config import TrainConfig
-from scalinglaws.training.model import Transformer
-from scalinglaws.training.optimizer import adamw
-from scalinglaws.training.parameterization import initialize, rules
+from scalinglaws.training.network import Network
 from scalinglaws.training.planning import Plan
+from scalinglaws.training.tasks import task_of
 
 __all__ = ["State", "start"]
 
@@ -27,20 +26,21 @@ class State:
         Updates done.
     curve
         Pairs of step and held-out loss so far.
+    measured
+        What was measured besides, by name, at each point of the curve.
     status
         "partial" until the run has ended "finished" or "diverged".
     """
 
-    model: Transformer
+    model: Network
     optimizer: torch.optim.Optimizer
     step: int = 0
     curve: list[tuple[int, float]] = field(default_factory=list)
+    measured: list[dict[str, float]] = field(default_factory=list)
     status: str = "partial"
 
 
 def start(config: TrainConfig, plan: Plan) -> State:
     """Build the model and its optimizer at step 0."""
-    table = rules(config)
-    model = Transformer(plan.shape, output_scale=table["head"].forward)
-    initialize(model, table, config.seed)
-    return State(model=model, optimizer=adamw(model, config, table))
+    model, optimizer = task_of(config).build(config, plan)
+    return State(model=model, optimizer=optimizer)

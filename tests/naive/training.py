@@ -54,8 +54,11 @@ def _gelu(v):
     return 0.5 * v * (1 + math.erf(v / math.sqrt(2)))
 
 
-def forward(weights, tokens, *, heads, positions, qk_norm, output_scale):
-    """Logits of one sequence; `weights` holds nested lists under the names of the module's parameters."""
+def forward(weights, tokens, *, heads, positions, qk_norm, output_scale, note=lambda logits: None):
+    """Logits of one sequence; `weights` holds nested lists under the names of the module's parameters.
+
+    `note` is told the attention logits of every query.
+    """
     stream = [list(weights["embedding.weight"][token]) for token in tokens]
     if positions == "learned":
         stream = [[a + b for a, b in zip(x, weights["positions.weight"][t], strict=True)] for t, x in enumerate(stream)]
@@ -78,6 +81,7 @@ def forward(weights, tokens, *, heads, positions, qk_norm, output_scale):
                 q, k = [_norm(x) for x in q], [_norm(x) for x in k]
             for t in range(len(tokens)):
                 logits = [sum(a * b for a, b in zip(q[t], k[s], strict=True)) / math.sqrt(size) for s in range(t + 1)]
+                note(logits)
                 top = max(logits)
                 share = [math.exp(z - top) for z in logits]
                 for i in range(size):

@@ -51,7 +51,7 @@ def test_run_killed_between_checkpoints(tiny, tmp_path):
 
 def test_process_killed_at_any_moment(tiny, tmp_path):
     """SIGKILL leaves no half-written file, and the run goes on as if nothing had happened."""
-    config = replace(tiny, tokens=1500 * 64, eval_linear=25)
+    config = replace(tiny, tokens=1500 * 64, eval_linear=25, measure_batches=2, sharpness_points=3)
     code = (
         "import sys, json; from scalinglaws.training import train; "
         "train(json.loads(sys.argv[1]), out=sys.argv[2], checkpoint_every=0.02)"
