@@ -7,6 +7,8 @@ import pytest
 
 from scalinglaws import read_curves
 from scalinglaws.comparison.noise import explain, pair_runs
+from scalinglaws.comparison.noise.curve import Curve
+from scalinglaws.curves import Run
 from scalinglaws.errors import InputError
 from tests.comparison.noise_cases import FLAT, SCHEDULES, as_dict, family, made, make, published_pairs
 from tests.naive.noise import pooled_alpha
@@ -219,3 +221,11 @@ def test_records_before_the_first_positive_rate():
     found = explain(family(*runs))
     assert found.alpha == pytest.approx(0.25, rel=0.01)
     assert found.notes == ()
+
+
+def test_a_preconditioned_trace_is_preferred_to_a_raw_one():
+    raw, preconditioned = np.full(60, 5.0), np.linspace(1.0, 2.0, 60)
+    step, facts = np.arange(1, 61) * 10, {"params": {}, "lr": np.full(60, 0.1), "loss": np.linspace(3.0, 2.0, 60)}
+    both = Run(name="a", step=step, noise_trace=raw, noise_trace_preconditioned=preconditioned, **facts)
+    np.testing.assert_array_equal(Curve.of(both, fall=0.01).trace, preconditioned)
+    np.testing.assert_array_equal(Curve.of(Run(name="a", step=step, noise_trace=raw, **facts), fall=0.01).trace, raw)

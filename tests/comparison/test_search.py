@@ -81,15 +81,14 @@ def test_binding_peak_gives_a_plateau_and_a_decay():
 def test_result_says_how_far_and_how_sure():
     runs = family("multi-power", MULTI_POWER, {n: plan(n, 1200, 100) for n in ("cosine", "constant", "wsd:0.3")}, 3e-4)
     fit = fit_schedule(runs, "multi-power", starts=2)
-    draws = fit.bootstrap(8, law_error=False)
-    result = search_schedule(fit, steps=1200, warmup=100, knots=10, draws=draws)
+    result = search_schedule(fit, steps=1200, warmup=100, knots=10, replicates=8)
     assert result.found.loss <= min(result.found.standard.values())
     assert result.gain_low <= result.found.gain * 1.5 + 1e-3
     assert result.gain_low < result.gain_high
     assert 0 < result.distance < 1
     assert result.closest in ("cosine", "constant", "wsd:0.3")
     np.testing.assert_allclose(result.found.schedule(np.arange(100)), PEAK * np.arange(1, 101) / 100, rtol=1e-9)
-    longer = search_schedule(fit, steps=2400, warmup=100, peak=2 * PEAK, knots=4, draws=draws)
+    longer = search_schedule(fit, steps=2400, warmup=100, peak=2 * PEAK, knots=4, replicates=8)
     assert any("times as long" in caution for caution in longer.cautions)
     assert any("peak rate is 2 times" in caution for caution in longer.cautions)
 
@@ -101,7 +100,7 @@ def test_figure_draws_the_found_schedule_and_what_it_is_compared_with():
 
     plans = {"cosine": plan("cosine", 600, 50), "constant": plan("constant", 600, 50)}
     fit = fit_schedule(family("convex", {"L0": 3.0, "P": 0.01, "Q": 20.0}, plans, 1e-3, every=20), "convex")
-    result = search_schedule(fit, steps=600, warmup=50, floor=0.01, knots=4, draws=fit.bootstrap(3, law_error=False))
+    result = search_schedule(fit, steps=600, warmup=50, floor=0.01, knots=4, replicates=3)
     above, below = Figure().subplots(2, 1)
     drawn = schedule_search(result, fit, axes=(above, below))
     assert drawn.rates[0].get_label() == "found"

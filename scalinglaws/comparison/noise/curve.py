@@ -106,7 +106,7 @@ class Curve:
         kept = kept[~jumps]
         if kept.size < FEWEST:
             raise InputError(f"it holds {kept.size} usable record(s), and {FEWEST} are needed")
-        trace = np.full(run.step.shape, np.nan) if run.noise_trace is None else np.asarray(run.noise_trace)
+        trace = _trace(run)
         step = run.step[kept]
         return cls(
             name=run.name,
@@ -183,6 +183,14 @@ def first_fall(path: Path, fall: float) -> int | None:
     top = int(np.argmax(path.rate >= AT_PEAK * path.peak))
     below = np.flatnonzero(path.rate[top:] < (1.0 - fall) * path.peak)
     return top + int(below[0]) if below.size else None
+
+
+def _trace(run: Run) -> Array:
+    """Take the trace that the theory speaks of, preconditioned by the optimizer, where a run holds both."""
+    for trace in (run.noise_trace_preconditioned, run.noise_trace):
+        if trace is not None and bool(np.isfinite(trace).any()):
+            return np.asarray(trace, dtype=np.float64)
+    return np.full(run.step.shape, np.nan)
 
 
 def _kin(run: Run) -> tuple[float, ...]:

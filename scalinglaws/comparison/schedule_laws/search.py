@@ -153,7 +153,8 @@ def search_schedule(
     floor: float = 0.0,
     knots: int = 24,
     level: float = 0.9,
-    draws: Draws | None = None,
+    replicates: int = 100,
+    rng: int = 0,
 ) -> SearchResult:
     """Find the best schedule under a fitted law, with the interval of its gain and the cautions it deserves.
 
@@ -165,8 +166,8 @@ def search_schedule(
         As for `find_schedule`.
     peak
         Largest rate; the largest fitted one by default.
-    level, draws
-        As for `ScheduleFit.interval`.
+    level, replicates, rng
+        Of the interval of the gain: its level, and how many refits with which seed.
 
     Raises
     ------
@@ -178,7 +179,7 @@ def search_schedule(
     highest = max(path.peak for path in fitted.values())
     chosen = highest if peak is None else peak
     found = find_schedule(fit.law, fit.params, steps=steps, peak=chosen, warmup=warmup, floor=floor, knots=knots)
-    low, high = _gain_interval(fit, found, level, fit.bootstrap(law_error=False) if draws is None else draws)
+    low, high = _gain_interval(fit, found, level, fit.bootstrap(replicates, rng=rng, law_error=False))
     apart = {name: _distance(Path.of_schedule(found.schedule), path) for name, path in fitted.items()}
     closest = min(apart, key=lambda name: apart[name])
     cautions = list(defects(fit.law, fit.params, found.schedule))
