@@ -1,6 +1,7 @@
 """Coverage of the 90 % intervals for N* and loss at ten times the largest budget, on simulated tables.
 
-Run with `python -m benchmarks.interval_coverage [tables] [replicates]`; one line for each design, noise and kind of bootstrap.
+Run with `python -m benchmarks.interval_coverage [tables] [replicates]`; one line for each design, noise and kind of
+bootstrap.
 The figures are recorded in `README.md` here; a small version is among the tests.
 """
 
