@@ -117,6 +117,7 @@ def test_interrupted_training_says_that_it_can_go_on_and_does(folder):
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted" in said.splitlines()[-1]
+    # Not always the last line: the standard library's process pool may complain of a pipe that closed under it.
+    assert any("interrupted" in line for line in said.splitlines())
     run("train", "long.toml", "--out", "long", "--workers", "2")
     assert (kept / "family.nc").exists()
