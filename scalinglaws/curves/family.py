@@ -18,6 +18,7 @@ from scalinglaws.errors import InputError, require
 __all__ = ["Run", "from_runs", "iter_runs", "join", "select"]
 
 _PER_RUN = ("batch", "seq_len", "peak_lr", "seed", "width", "depth")
+_TEXT = ("schedule", "status", "parameterization")
 _MEASURED = (
     "noise_trace", "noise_trace_preconditioned", "noise_trace_adaptive", "gradient_norm", "update_size",
     "attention_logit_max", "output_logit_rms", "sharpness",
@@ -53,6 +54,8 @@ attention_logit_max, output_logit_rms, sharpness
         Name of the schedule, or `json.dumps(schedule.to_dict())`.
     status
         "finished", "partial" or "diverged".
+    parameterization
+        "mup", "standard" or another name; empty where unknown.
     """
 
     name: str
@@ -79,6 +82,7 @@ attention_logit_max, output_logit_rms, sharpness
     depth: float = np.nan
     schedule: str = ""
     status: str = "finished"
+    parameterization: str = ""
 
     def __post_init__(self) -> None:
         require(
@@ -155,8 +159,9 @@ def from_runs(runs: Iterable[Run], attrs: Mapping[Any, Any] | None = None) -> xr
         _put(ds, "flops_per_token", [_row(r.flops_per_token) for r in runs])
     for name in _PER_RUN:
         _put(ds, name, [float(getattr(r, name)) for r in runs])
-    for name in ("schedule", "status"):
-        _put(ds, name, [getattr(r, name) for r in runs], object)
+    for name in _TEXT:
+        if name != "parameterization" or any(r.parameterization for r in runs):
+            _put(ds, name, [getattr(r, name) for r in runs], object)
     _put(ds, "step", np.concatenate([r.step for r in runs]), np.int64)
     _put(ds, "loss", np.concatenate([r.loss for r in runs]))
     for name in _PER_OBS:
@@ -210,7 +215,7 @@ def iter_runs(ds: xr.Dataset) -> Iterator[Run]:
         fields: dict[str, Any] = {
             **{k: ds[k].values[part] for k in ("step", "loss", *_PER_OBS) if k in ds},
             **{k: float(ds[k].values[i]) for k in _PER_RUN if k in ds},
-            **{k: str(ds[k].values[i]) for k in ("schedule", "status") if k in ds},
+            **{k: str(ds[k].values[i]) for k in _TEXT if k in ds},
             **{k: _groups(ds[k].values[i]) for k in ("params", "flops_per_token") if k in ds},
         }
         yield Run(name=str(name), **fields)

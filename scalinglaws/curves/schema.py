@@ -74,6 +74,7 @@ VARIABLES: dict[str, Variable] = {
     "depth": Variable(("run",), "blocks", "model depth"),
     "schedule": Variable(("run",), "", "learning-rate schedule: a name, or its JSON", text=True),
     "status": Variable(("run",), "", "finished, partial or diverged", text=True),
+    "parameterization": Variable(("run",), "", "how initial sizes and rates depend on width", text=True),
     "step": Variable(("obs",), "updates", "updates done", required=True),
     "tokens": Variable(("obs",), "tokens", "training tokens seen"),
     "flops": Variable(("obs",), "FLOP", "training FLOPs spent, exact count"),

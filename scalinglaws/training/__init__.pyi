@@ -1,5 +1,6 @@
 # The public names, each imported on first use (SPEC 1): this file is their one list.
 from .config import TrainConfig as TrainConfig
+from .coordinates import coordinate_check as coordinate_check
 from .corpus import Corpus as Corpus
 from .corpus import load_corpus as load_corpus
 from .counting import ModelShape as ModelShape

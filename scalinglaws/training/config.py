@@ -1,8 +1,8 @@
 """The description of one training run: one dial, `width`, from which the rest follows unless it is given.
 
-heads = width / head_dim, MLP width = mlp_ratio * width, and the horizon is `tokens_per_param` times the
-parameters that work per token (all but the input embedding). Depth stays fixed, because the
-learning rate transfers over width and not over depth.
+heads = width / head_dim, MLP width = mlp_ratio * width, and the horizon is a power of N, the parameters that work
+per token (all but the input embedding): `tokens_per_param` * N at `base_width`, and from there in proportion to
+N**`horizon_exponent`. Depth stays fixed, because the learning rate transfers over width and not over depth.
 """
 
 from __future__ import annotations
@@ -59,8 +59,9 @@ class TrainConfig:
         "rotary", or "learned" vectors added to the embedding.
     qk_norm
         Normalise queries and keys (without gains, so attention logits are bounded by sqrt(head_dim)).
-    tokens_per_param
-        Horizon over the non-embedding parameters; not used when `tokens` is given.
+    tokens_per_param, horizon_exponent
+        Horizon over the non-embedding parameters at `base_width`, and how the horizon grows with them: 1 keeps tokens
+        per parameter the same at every width. Not used when `tokens` is given.
     tokens
         Horizon in tokens, rounded to whole updates; one sample of a regression is one token.
     corpus
@@ -126,6 +127,7 @@ class TrainConfig:
     positions: str = "rotary"
     qk_norm: bool = False
     tokens_per_param: float = 20.0
+    horizon_exponent: float = 1.0
     tokens: int | None = None
     corpus: str = "python-stdlib"
     token_dtype: str = "uint16"
@@ -169,6 +171,7 @@ class TrainConfig:
         for key in _FRACTIONS:
             require(0 <= getattr(self, key) < 1, key, getattr(self, key), "must lie in [0, 1)")
         require(self.measure_batches != 1, "measure_batches", 1, "must be 0, or 2 or more: one has no covariance")
+        require(0 <= self.horizon_exponent <= 4, "horizon_exponent", self.horizon_exponent, "must lie in [0, 4]")
         require(0 <= self.weight_decay < float("inf"), "weight_decay", self.weight_decay, "must be finite and >= 0")
         require(
             self.name != "" and self.name.isprintable() and not set(self.name) & set('/\\:*?"<>|'),

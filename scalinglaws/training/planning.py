@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from scalinglaws.curves.schema import PARAMS_CONVENTIONS
 from scalinglaws.schedules import Schedule
 from scalinglaws.training.config import TrainConfig
 from scalinglaws.training.counting import ModelShape
-from scalinglaws.training.tasks import Data, task_of
+from scalinglaws.training.tasks import Data, Size, task_of
 
 __all__ = ["Plan", "plan"]
 
@@ -80,8 +80,7 @@ def plan(config: TrainConfig, corpus: Data | None = None) -> Plan:
     corpus = corpus or task.load(config)
     size = task.size(config, corpus)
     per_step = config.batch * config.seq_len
-    counted = sum(size.params.get(group, 0) for group in PARAMS_CONVENTIONS["non_embedding"])
-    horizon = config.tokens if config.tokens is not None else config.tokens_per_param * counted
+    horizon = config.tokens if config.tokens is not None else _horizon(config, corpus, size)
     steps = max(round(horizon / per_step), 1)
     task.check_horizon(config, corpus, steps * per_step)
     measured = config.measure_batches * per_step * sum(size.flops_per_token.values())
@@ -95,6 +94,19 @@ def plan(config: TrainConfig, corpus: Data | None = None) -> Plan:
         evaluations=_evaluations(steps, config.eval_linear, config.eval_log),
         evaluation_flops=size.evaluation_flops + measured,
     )
+
+
+def _horizon(config: TrainConfig, corpus: Data, size: Size) -> float:
+    """Tokens by the rule of powers."""
+    counted = _non_embedding(size)
+    if config.horizon_exponent == 1.0:
+        return config.tokens_per_param * counted
+    base = _non_embedding(task_of(config).size(replace(config, width=config.base_width), corpus))
+    return config.tokens_per_param * base * (counted / base) ** config.horizon_exponent
+
+
+def _non_embedding(size: Size) -> int:
+    return sum(size.params.get(group, 0) for group in PARAMS_CONVENTIONS["non_embedding"])
 
 
 def _evaluations(steps: int, linear: int, logarithmic: int) -> tuple[int, ...]:

@@ -149,4 +149,5 @@ def _label(config: TrainConfig, todo: Plan, state: State) -> Run:
         depth=config.depth,
         schedule=json.dumps(todo.schedule.to_dict(), sort_keys=True),
         status=state.status,
+        parameterization=config.parameterization,
     )
