@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from scalinglaws.curves.schema import GROUPS, LOSS_UNITS, SCHEMA, STATUSES, VARIABLES, validate
+from scalinglaws.curves.schema import GROUPS, LOSS_UNITS, SCHEMA, STATUSES, TIMINGS, VARIABLES, validate
 from scalinglaws.errors import InputError, require
 
 __all__ = ["Run", "from_runs", "iter_runs", "join", "select"]
@@ -53,6 +53,8 @@ attention_logit_max, output_logit_rms, sharpness
         Name of the schedule, or `json.dumps(schedule.to_dict())`.
     status
         "finished", "partial" or "diverged".
+    timings
+        How fast the run went, as far as that was recorded; keys from `schema.TIMINGS`.
     """
 
     name: str
@@ -79,6 +81,7 @@ attention_logit_max, output_logit_rms, sharpness
     depth: float = np.nan
     schedule: str = ""
     status: str = "finished"
+    timings: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(
@@ -111,13 +114,13 @@ attention_logit_max, output_logit_rms, sharpness
                     shape,
                     f"must have the shape of step, {step.shape}",
                 )
-        for name in ("params", "flops_per_token"):
-            unknown = set(getattr(self, name)) - set(GROUPS)
+        for name, allowed in (("params", GROUPS), ("flops_per_token", GROUPS), ("timings", TIMINGS)):
+            unknown = set(getattr(self, name)) - set(allowed)
             require(
                 not unknown,
                 f"run {self.name}: {name}",
                 sorted(unknown),
-                f"groups must be among {', '.join(GROUPS)}",
+                f"keys must be among {', '.join(allowed)}",
             )
 
 
@@ -157,6 +160,9 @@ def from_runs(runs: Iterable[Run], attrs: Mapping[Any, Any] | None = None) -> xr
         _put(ds, name, [float(getattr(r, name)) for r in runs])
     for name in ("schedule", "status"):
         _put(ds, name, [getattr(r, name) for r in runs], object)
+    for name in TIMINGS:
+        if any(name in r.timings for r in runs):
+            _put(ds, name, [float(r.timings.get(name, np.nan)) for r in runs])
     _put(ds, "step", np.concatenate([r.step for r in runs]), np.int64)
     _put(ds, "loss", np.concatenate([r.loss for r in runs]))
     for name in _PER_OBS:
@@ -212,6 +218,7 @@ def iter_runs(ds: xr.Dataset) -> Iterator[Run]:
             **{k: float(ds[k].values[i]) for k in _PER_RUN if k in ds},
             **{k: str(ds[k].values[i]) for k in ("schedule", "status") if k in ds},
             **{k: _groups(ds[k].values[i]) for k in ("params", "flops_per_token") if k in ds},
+            "timings": {k: float(ds[k].values[i]) for k in TIMINGS if k in ds and np.isfinite(ds[k].values[i])},
         }
         yield Run(name=str(name), **fields)
 
