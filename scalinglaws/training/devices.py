@@ -81,7 +81,9 @@ class Device:
             if is_out_of_memory(error):
                 raise
             why = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise InputError(f"compile = True: torch.compile does not work on this {self.where.type} ({why})") from error
+            raise InputError(
+                f"compile = True: torch.compile does not work on this {self.where.type} ({why})"
+            ) from error
         model.zero_grad(set_to_none=True)
 
     def synchronize(self) -> None:

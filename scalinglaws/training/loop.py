@@ -7,7 +7,8 @@ run, not an error.
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,20 +24,14 @@ from scalinglaws.training.state import State, start
 from scalinglaws.training.tasks import task_of
 from scalinglaws.training.throughput import peak_flops
 
-__all__ = ["Tell", "evaluate", "run_loop", "update"]
+__all__ = ["evaluate", "run_loop", "update"]
 
 _EVALUATION_TOKENS = 8192
 """Tokens per forward pass of an evaluation: large enough for full speed, small enough for the cache."""
 
 
-class Tell(Protocol):
-    """Told after every update how far the run is."""
-
-    def __call__(self, state: State, /) -> None: ...
-
-
 def run_loop(
-    config: TrainConfig, corpus: Any, plan: Plan, checkpoint: Checkpoint, device: Device, tell: Tell
+    config: TrainConfig, corpus: Any, plan: Plan, checkpoint: Checkpoint, device: Device, tell: Callable[[State], None]
 ) -> State:
     """Train from the checkpoint, or from the start, to the end or to divergence.
 
@@ -53,7 +48,8 @@ def run_loop(
     batches, heldout = task.batches(config, corpus), device.put(task.heldout(config, corpus))
     due, probe = frozenset(plan.evaluations), Probe(config, corpus, plan)
     size = config.microbatch or config.batch
-    device.warm_up(state.model, state.loss, device.put(tuple(x[:size] for x in batches(0))))
+    first, targets = batches(0)
+    device.warm_up(state.model, state.loss, device.put((first[:size], targets[:size])))
     state.clock.start()
     while state.status == "partial":
         _measure(state, due, heldout, probe)

@@ -1,8 +1,8 @@
 """What is measured along training besides the loss, and when; training is bit for bit the same without it.
 
-- At every evaluation, or every `measure_every`-th, if `measure_batches` is 2 or more: the names of `measure_gradient` and `measure_logits`, over
-  that many mini-batches of the run's own size, and `update_size`, the norm of the change of all weights by the last
-  update (NaN at step 0).
+- At every evaluation, or every `measure_every`-th, if `measure_batches` is 2 or more: the names of
+  `measure_gradient` and `measure_logits`, over that many mini-batches of the run's own size, and `update_size`, the
+  norm of the change of all weights by the last update (NaN at step 0).
 - At a few evaluations, if `sharpness_points` is 1 or more: `sharpness`, on one mini-batch, the same at every point.
 
 A mini-batch is distributed as that of an update (of text: `batch` distinct windows of the training stream, all

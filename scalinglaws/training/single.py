@@ -6,7 +6,7 @@ import glob
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from scalinglaws.errors import InputError
 from scalinglaws.training.checkpoint import Checkpoint
 from scalinglaws.training.config import TrainConfig
 from scalinglaws.training.devices import is_out_of_memory, open_device
-from scalinglaws.training.loop import Tell, run_loop
+from scalinglaws.training.loop import run_loop
 from scalinglaws.training.planning import Plan, plan
 from scalinglaws.training.provenance import describe, read_ended
 from scalinglaws.training.state import State
@@ -144,10 +144,10 @@ def _memory_said(config: TrainConfig) -> Iterator[None]:
         ) from error
 
 
-def _teller(name: str, todo: Plan, report: Report) -> Tell:
+def _teller(name: str, todo: Plan, report: Report) -> Callable[[State], None]:
     total = todo.work(todo.steps)
 
-    def tell(state: State, /) -> None:
+    def tell(state: State) -> None:
         found = timings(todo, state.step, state.clock.seconds, state.peak)
         report(
             Progress(
