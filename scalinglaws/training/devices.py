@@ -7,7 +7,8 @@ function; what bfloat16 costs is then seen in where the weights went, not in how
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +18,7 @@ from scalinglaws.errors import InputError, require
 from scalinglaws.training.config import TrainConfig
 from scalinglaws.training.network import Network
 
-__all__ = ["Device", "Loss", "all_devices", "is_out_of_memory", "open_device"]
+__all__ = ["Device", "Loss", "all_devices", "is_out_of_memory", "open_device", "using_threads"]
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -150,6 +151,24 @@ def all_devices(kind: str) -> list[str]:
     ['cpu']
     """
     return ["cpu"] if kind == "cpu" else [f"{kind}:{index}" for index in range(torch.cuda.device_count())]
+
+
+@contextmanager
+def using_threads(number: int) -> Iterator[None]:
+    """Compute on so many CPU threads inside the block.
+
+    Examples
+    --------
+    >>> with using_threads(2):
+    ...     torch.get_num_threads()
+    2
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

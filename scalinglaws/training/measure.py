@@ -46,6 +46,7 @@ class Probe:
     def __init__(self, config: TrainConfig, corpus: Any, plan: Plan) -> None:
         self._config, self._draw = config, task_of(config).sampler(config, corpus)
         self._due = frozenset(plan.evaluations[::-1][:: config.measure_every] if config.measure_batches else ())
+        self._left_out = frozenset(plan.evaluations) - self._due
         self._sharp = _spread(plan, config.sharpness_points)
         self._before: list[Tensor] | None = None
 
@@ -57,7 +58,7 @@ class Probe:
     def __call__(self, state: State) -> dict[str, float]:
         """Measure what is due at this evaluation."""
         found: dict[str, float] = {}
-        if state.step in self._due:
+        if self._config.measure_batches and state.step not in self._left_out:
             moments = second_moments(state.optimizer, state.model, self._config.peak_lr)
             with watch_logits(state.model) as logits:
                 found |= measure_gradient(state.model, self._batches(state), moments)

@@ -7,7 +7,6 @@ times the work per second of one run on two threads. On several GPUs, each run h
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -21,6 +20,7 @@ from scalinglaws._workers import worker_pool
 from scalinglaws.curves import load_curves
 from scalinglaws.errors import InputError
 from scalinglaws.training.board import Board
+from scalinglaws.training.checks import check_torch
 from scalinglaws.training.config import TrainConfig
 from scalinglaws.training.ladder import Ladder
 from scalinglaws.training.planning import plan
@@ -80,8 +80,7 @@ def train_ladder(
     ['width16', 'width32']
     """
     ladder = Ladder.coerce(ladder)
-    if importlib.util.find_spec("torch") is None:
-        raise InputError("torch is not installed, and training needs it: pip install 'scalinglaws[train]'")
+    check_torch()
     first = ladder.runs[0]
     corpus = task_of(first).load(first)
     plans = {run.name: plan(run, corpus) for run in ladder.runs}

@@ -6,13 +6,13 @@ import glob
 import json
 import math
 import os
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -21,7 +21,7 @@ from scalinglaws.curves import Run, from_runs, save_curves
 from scalinglaws.errors import InputError
 from scalinglaws.training.checkpoint import Checkpoint
 from scalinglaws.training.config import TrainConfig
-from scalinglaws.training.devices import is_out_of_memory, open_device
+from scalinglaws.training.devices import is_out_of_memory, open_device, using_threads
 from scalinglaws.training.loop import run_loop
 from scalinglaws.training.planning import Plan, plan
 from scalinglaws.training.provenance import describe, read_ended
@@ -93,7 +93,7 @@ def train(
         if folder is not None:
             _remove_leftovers(folder, config.name)
         used = open_device(config, device)
-        with _threads(config.threads), _memory_said(config):
+        with using_threads(config.threads), _memory_said(config):
             state = run_loop(config, corpus, todo, checkpoint, used, _teller(config.name, todo, report))
         ds = from_runs([_label(config, todo, state)], describe([config], corpus))
         if folder is not None:
@@ -121,7 +121,7 @@ def _remove_leftovers(folder: Path, name: str) -> None:
 def _save(ds: xr.Dataset, path: Path) -> None:
     try:
         save_curves(ds, path)
-    except (OSError, RuntimeError) as error:  # HDF5 reports some failed writes as RuntimeError
+    except OSError as error:
         raise InputError(f"{path}: cannot be written ({error}); the last checkpoint is safe") from error
 
 
@@ -139,9 +139,10 @@ def _memory_said(config: TrainConfig) -> Iterator[None]:
             if size > 1
             else "choose a smaller model or shorter sequences"
         )
+        traceback.clear_frames(error.__traceback__)  # they hold the tensors, and the next run needs the room
         raise InputError(
             f"run {config.name}: the memory of {config.device} is too small for {size} sequences at once; {remedy}"
-        ) from error
+        ) from None
 
 
 def _teller(name: str, todo: Plan, report: Report) -> Callable[[State], None]:
@@ -162,16 +163,6 @@ def _teller(name: str, todo: Plan, report: Report) -> Callable[[State], None]:
         )
 
     return tell
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _columns(measured: list[dict[str, float]]) -> dict[str, NDArray[np.float64]]:
