@@ -103,7 +103,7 @@ from scalinglaws.training import Ladder, TrainConfig, train, train_ladder
 runs = [TrainConfig.from_dict(values) for values in json.loads(sys.argv[1])]
 train(runs[0])  # whatever the first updates allocate is there
 size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (size + 2**27, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_AS, (size + 2**30, resource.RLIM_INFINITY))
 try:
     train_ladder(Ladder(name="hungry", runs=tuple(runs)), sys.argv[2])
 except ValueError as error:

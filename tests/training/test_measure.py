@@ -294,3 +294,11 @@ def test_same_windows_as_the_run_reads(small):
     drawn = [draw(rng)[0].tolist() for _ in range(200)]
     assert {tuple(row) for batch in drawn for row in batch} == every
     assert all(batch[0] != batch[1] for batch in drawn)
+
+
+def test_every_third_evaluation_counted_from_the_last(tiny):
+    every, third = (train(replace(tiny, measure_batches=2, measure_every=k)) for k in (1, 3))
+    measured = np.isfinite(third.noise_trace.values)
+    assert np.flatnonzero(measured[::-1]).tolist() == list(range(0, every.sizes["obs"], 3))
+    assert np.array_equal(third.noise_trace.values[measured], every.noise_trace.values[measured])
+    assert np.array_equal(third.loss, every.loss)
