@@ -54,6 +54,7 @@ def train(
     """
     from scalinglaws.training import Ladder
 
+    require(workers >= 0, "--workers", workers, "must be 0 (one per core) or more")
     described = Ladder.coerce(ladder)
     require(flops_per_second is None or dry_run, "--flops-per-second", flops_per_second, "is for --dry-run")
     if tune:
