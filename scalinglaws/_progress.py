@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +21,9 @@ class Progress:
         The item in hand (from 1) and how many there are.
     done, total
         Work done and planned over all items, in one unit (for training: floating-point operations).
+    tokens_per_second, utilization
+        Of training, over what is being worked on now: tokens per second, and FLOPs over those of the peak; NaN while
+        they are not known.
     """
 
     label: str
@@ -27,6 +31,8 @@ class Progress:
     items: int
     done: float
     total: float
+    tokens_per_second: float = math.nan
+    utilization: float = math.nan
 
 
 class Report(Protocol):

@@ -10,6 +10,7 @@ import typer
 
 from scalinglaws.cli.options import Flops, Input, Json, Options, Workers, pairs, takes_options
 from scalinglaws.cli.show import progress_bar, say, say_json, say_table
+from scalinglaws.cli.training import say_cost, say_ends, say_ways
 from scalinglaws.errors import require
 
 if TYPE_CHECKING:
@@ -35,6 +36,14 @@ def train(
     ladder: Annotated[Path, typer.Argument(help="A TOML file: sizes, horizons, seeds and what they share.")],
     out: Annotated[Path, typer.Option(help="Folder of the runs; started again, it resumes.")] = Path("runs"),
     workers: Workers = 0,
+    devices: Annotated[
+        str | None, typer.Option(help="One run on each: cuda:0,cuda:1 or all (the default for a ladder on GPUs).")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it will cost, and write nothing.")] = False,
+    flops_per_second: Annotated[
+        float | None, typer.Option(metavar="FLOP/S", help="Speed of a run to assume in --dry-run; else measured here.")
+    ] = None,
+    tune: Annotated[bool, typer.Option("--tune", help="Time workers against threads, and train nothing.")] = False,
     as_json: Json = False,
 ) -> None:
     """Train a ladder of transformers and keep their loss curves.
@@ -45,12 +54,21 @@ def train(
     """
     from scalinglaws.training import Ladder
 
-    family = _train(Ladder.coerce(ladder), out, workers)
+    require(workers >= 0, "--workers", workers, "must be 0 (one per core) or more")
+    described = Ladder.coerce(ladder)
+    require(flops_per_second is None or dry_run, "--flops-per-second", flops_per_second, "is for --dry-run")
+    if tune:
+        say_ways(described, as_json)
+        return
+    if dry_run:
+        say_cost(described, flops_per_second, max(workers, 1), as_json)
+        return
+    family = _train(described, out, workers, devices)
     if as_json:
         say_json({"family": os.fspath(out / "family.nc"), "runs": [str(r) for r in family["run"].values]})
         return
     say(f"{family.sizes['run']} runs in {out / 'family.nc'}")
-    _say_ends(family)
+    say_ends(family)
 
 
 @app.command()
@@ -119,14 +137,18 @@ def demo(
     _report(family, out / "report.html", as_json, Options(), title="Scaling report of the demo ladder")
 
 
-def _train(ladder: Ladder, out: Path, workers: int) -> xr.Dataset:
+def _train(ladder: Ladder, out: Path, workers: int, devices: str | None = None) -> xr.Dataset:
     from scalinglaws.curves import save_curves
-    from scalinglaws.training import train_ladder, worker_pool
+    from scalinglaws.training import places_for, train_ladder, worker_pool
 
     require(workers >= 0, "--workers", workers, "must be 0 (one per core) or more")
+    if devices is None and any(run.device != "cpu" for run in ladder.runs):
+        devices = "all"  # many runs at once on one GPU would only wait for each other
+    places = places_for(ladder.runs, devices)
+    count = workers or (len(places) if places else None)
     try:
-        with progress_bar() as show, worker_pool(workers or None) as pool:
-            family = train_ladder(ladder, out, executor=pool, report=show, checkpoint_every=3.0)
+        with progress_bar() as show, worker_pool(count) as pool:
+            family = train_ladder(ladder, out, executor=pool, report=show, checkpoint_every=3.0, devices=places)
     except KeyboardInterrupt:
         typer.echo("interrupted: what was done is kept, and the same command goes on from there", err=True)
         raise typer.Exit(130) from None
@@ -181,17 +203,6 @@ def _report(
     say(paragraph(analysis))
     say()
     say(f"report: {out}")
-
-
-def _say_ends(family: xr.Dataset) -> None:
-    from scalinglaws.curves import end_points
-    from scalinglaws.plotting.style import human
-
-    table = end_points(family).sortby("flops")
-    columns = [[human(v) for v in table[name].values] for name in ("params", "tokens", "flops")]
-    losses = [f"{v:.4f}" for v in table["loss"].values]
-    rows = [list(row) for row in zip(map(str, table["run"].values), *columns, losses, strict=True)]
-    say_table(["run", "parameters", "tokens", "FLOP", "final loss"], rows)
 
 
 def say_fit(fitted: Fit, level: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import isfinite
 from typing import Any
 
 import typer
@@ -54,9 +55,16 @@ def progress_bar(item: str = "run") -> Iterator[Report]:
         def report(progress: Progress, /) -> None:
             nonlocal last
             label = f"{item} {progress.item} of {progress.items}: {progress.label}"
-            bar.update(task, completed=progress.done, total=progress.total, description=label)
+            bar.update(task, completed=progress.done, total=progress.total, description=label + _speed(progress))
             if item == "run" and not console.is_terminal and label != last:
-                typer.echo(f"{label} ({100 * progress.done / progress.total:.0f} % of the compute done)", err=True)
+                share = f"{100 * progress.done / progress.total:.0f} % of the compute done"
+                typer.echo(f"{label} ({share}{_speed(progress)})", err=True)
             last = label
 
         yield report
+
+
+def _speed(progress: Progress) -> str:
+    if not isfinite(progress.tokens_per_second):
+        return ""
+    return f", {progress.tokens_per_second:,.0f} tokens/s, MFU {100 * progress.utilization:.0f} %"

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from scalinglaws.curves.schema import GROUPS, LOSS_UNITS, SCHEMA, STATUSES, VARIABLES, validate
+from scalinglaws.curves.schema import GROUPS, LOSS_UNITS, SCHEMA, STATUSES, TIMINGS, VARIABLES, validate
 from scalinglaws.errors import InputError, require
 
 __all__ = ["Run", "from_runs", "iter_runs", "join", "select"]
@@ -56,6 +56,8 @@ attention_logit_max, output_logit_rms, sharpness
         "finished", "partial" or "diverged".
     parameterization
         "mup", "standard" or another name; empty where unknown.
+    timings
+        How fast the run went, as far as that was recorded; keys from `schema.TIMINGS`.
     """
 
     name: str
@@ -83,6 +85,7 @@ attention_logit_max, output_logit_rms, sharpness
     schedule: str = ""
     status: str = "finished"
     parameterization: str = ""
+    timings: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         require(
@@ -115,13 +118,13 @@ attention_logit_max, output_logit_rms, sharpness
                     shape,
                     f"must have the shape of step, {step.shape}",
                 )
-        for name in ("params", "flops_per_token"):
-            unknown = set(getattr(self, name)) - set(GROUPS)
+        for name, allowed in (("params", GROUPS), ("flops_per_token", GROUPS), ("timings", TIMINGS)):
+            unknown = set(getattr(self, name)) - set(allowed)
             require(
                 not unknown,
                 f"run {self.name}: {name}",
                 sorted(unknown),
-                f"groups must be among {', '.join(GROUPS)}",
+                f"keys must be among {', '.join(allowed)}",
             )
 
 
@@ -162,6 +165,9 @@ def from_runs(runs: Iterable[Run], attrs: Mapping[Any, Any] | None = None) -> xr
     for name in _TEXT:
         if name != "parameterization" or any(r.parameterization for r in runs):
             _put(ds, name, [getattr(r, name) for r in runs], object)
+    for name in TIMINGS:
+        if any(name in r.timings for r in runs):
+            _put(ds, name, [float(r.timings.get(name, np.nan)) for r in runs])
     _put(ds, "step", np.concatenate([r.step for r in runs]), np.int64)
     _put(ds, "loss", np.concatenate([r.loss for r in runs]))
     for name in _PER_OBS:
@@ -217,6 +223,7 @@ def iter_runs(ds: xr.Dataset) -> Iterator[Run]:
             **{k: float(ds[k].values[i]) for k in _PER_RUN if k in ds},
             **{k: str(ds[k].values[i]) for k in _TEXT if k in ds},
             **{k: _groups(ds[k].values[i]) for k in ("params", "flops_per_token") if k in ds},
+            "timings": {k: float(ds[k].values[i]) for k in TIMINGS if k in ds and np.isfinite(ds[k].values[i])},
         }
         yield Run(name=str(name), **fields)
 

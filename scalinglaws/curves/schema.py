@@ -20,6 +20,7 @@ __all__ = [
     "PARAMS_CONVENTIONS",
     "SCHEMA",
     "STATUSES",
+    "TIMINGS",
     "VARIABLES",
     "Variable",
     "validate",
@@ -48,6 +49,12 @@ attribute `loss_unit`, and its tokens are samples."""
 
 STATUSES = ("finished", "partial", "diverged")
 
+TIMINGS = (
+    "update_seconds", "update_cpu_seconds", "evaluation_seconds", "measurement_seconds", "tokens_per_second",
+    "peak_flops", "model_flops_utilization",
+)  # fmt: skip
+"""Variables that say how fast a run went: alone in that, they differ when the same run is done again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Variable:
@@ -75,6 +82,13 @@ VARIABLES: dict[str, Variable] = {
     "schedule": Variable(("run",), "", "learning-rate schedule: a name, or its JSON", text=True),
     "status": Variable(("run",), "", "finished, partial or diverged", text=True),
     "parameterization": Variable(("run",), "", "how initial sizes and rates depend on width", text=True),
+    "update_seconds": Variable(("run",), "s", "wall time in updates"),
+    "update_cpu_seconds": Variable(("run",), "s", "CPU time of the process in updates"),
+    "evaluation_seconds": Variable(("run",), "s", "wall time in evaluations of the held-out loss"),
+    "measurement_seconds": Variable(("run",), "s", "wall time in measurements besides the loss"),
+    "tokens_per_second": Variable(("run",), "tokens/s", "training tokens over the wall time in updates"),
+    "peak_flops": Variable(("run",), "FLOP/s", "rate of a large matrix product measured where the run went"),
+    "model_flops_utilization": Variable(("run",), "1", "training FLOPs over the wall time in updates and peak_flops"),
     "step": Variable(("obs",), "updates", "updates done", required=True),
     "tokens": Variable(("obs",), "tokens", "training tokens seen"),
     "flops": Variable(("obs",), "FLOP", "training FLOPs spent, exact count"),

@@ -8,6 +8,7 @@ with values silently changed. A file without one, written by another program, is
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -60,9 +61,10 @@ def save_curves(ds: xr.Dataset, path: str | os.PathLike[str]) -> None:
     for name, value in ds.attrs.items():
         if not isinstance(value, str | int | float | np.number) or isinstance(value, bool):
             raise InputError(f"attrs: {name} is a {type(value).__name__}, and a file keeps text and numbers")
+    content = io.BytesIO()  # HDF5 2.0 ends the process (SIGSEGV) when the disk it writes to is full
+    ds.drop_encoding().to_netcdf(content, engine="h5netcdf")
     with atomic_path(path) as temporary:
-        ds.drop_encoding().to_netcdf(temporary, engine="h5netcdf")
-        _seal(temporary)
+        temporary.write_bytes(_sealed(content.getvalue()))
 
 
 def load_curves(path: str | os.PathLike[str]) -> xr.Dataset:
@@ -105,11 +107,9 @@ def _open(path: Path) -> xr.Dataset:
         raise InputError(f"{path}: cannot be read as NetCDF-4, so it is truncated, damaged or foreign") from error
 
 
-def _seal(path: Path) -> None:
-    """Append the checksum of a file to it; HDF5 knows where its data end and ignores what follows."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest().encode()
-    with path.open("ab") as file:
-        file.write(_SEAL + digest)
+def _sealed(content: bytes) -> bytes:
+    """Append the checksum of a file's content to it; HDF5 knows where its data end and ignores what follows."""
+    return content + _SEAL + hashlib.sha256(content).hexdigest().encode()
 
 
 def _check_seal(path: Path) -> None:

@@ -82,7 +82,9 @@ def end_points(ds: xr.Dataset, *, params: str = "total", flops: str = "6ND") -> 
             + (f" and {len(names) - 1} more" if len(names) > 1 else "")
             + "; give a tokens column, or batch and seq_len, when reading"
         )
-    extra = {n: tail[n].values for n in (*_NUMBERS, "schedule", "parameterization") if n in tail} | {"steps": tail["step"].values}
+    extra = {n: tail[n].values for n in (*_NUMBERS, "schedule", "parameterization") if n in tail} | {
+        "steps": tail["step"].values
+    }
     values = {
         "params": params_by(tail, params).values,
         "tokens": tokens,

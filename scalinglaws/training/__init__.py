@@ -6,7 +6,8 @@ Which name do I need?
 
 - One run: `train`, given a `TrainConfig`, a mapping, or the path of a TOML file.
 - A family of runs that resumes after any interruption: `Ladder` and `train_ladder`.
-- What a run will cost before it starts: `plan`.
+- What a run will cost before it starts: `plan`; a whole ladder, in FLOPs, time and memory: `estimate_ladder`.
+- How many runs at once, on how many threads each: `tune_threads`. Which devices: `places_for`.
 - How parameters and FLOPs are counted: `count_params` and `count_flops`.
 - What text a run reads: `load_corpus`.
 - What the runs of a trained family were: `configs_of`.

@@ -6,6 +6,8 @@ from .corpus import load_corpus as load_corpus
 from .counting import ModelShape as ModelShape
 from .counting import count_flops as count_flops
 from .counting import count_params as count_params
+from .estimating import LadderEstimate as LadderEstimate
+from .estimating import estimate_ladder as estimate_ladder
 from .ladder import Ladder as Ladder
 from .ladder import demo_ladder as demo_ladder
 from .planning import Plan as Plan
@@ -14,3 +16,6 @@ from .provenance import configs_of as configs_of
 from .runner import train_ladder as train_ladder
 from .runner import worker_pool as worker_pool
 from .single import train as train
+from .slots import places_for as places_for
+from .tuning import Tuned as Tuned
+from .tuning import tune_threads as tune_threads

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from typing import Any
 
 from scalinglaws.errors import InputError, require
 
-__all__ = ["check_type", "json_object"]
+__all__ = ["check_torch", "check_type", "json_object"]
 
 
 def check_type(name: str, value: Any, annotation: str) -> None:
@@ -34,6 +35,12 @@ def check_type(name: str, value: Any, annotation: str) -> None:
     kind, said = accepted[annotation]
     is_bool = isinstance(value, bool)
     require(isinstance(value, kind) and is_bool == (annotation == "bool"), name, value, f"must be {said}")
+
+
+def check_torch() -> None:
+    """Raise an `InputError` if torch is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        raise InputError("torch is not installed, and training needs it: pip install 'scalinglaws[train]'")
 
 
 def json_object(name: str, text: str) -> dict[str, Any]:

@@ -29,11 +29,13 @@ _CHOICES = {
     "parameterization": ("mup", "standard"),
     "positions": ("rotary", "learned"),
     "token_dtype": ("uint8", "uint16"),
+    "device": ("cpu", "cuda"),
+    "precision": ("float32", "bfloat16"),
 }
 _AT_LEAST: dict[str, float] = {
     "width": 1, "depth": 1, "head_dim": 2, "mlp_ratio": 1, "seq_len": 1, "batch": 1, "tokens": 1,
     "seed": 0, "base_width": 1, "vocab": 2, "eval_tokens": 1, "eval_linear": 1, "eval_log": 0, "threads": 1,
-    "measure_batches": 0, "sharpness_points": 0,
+    "measure_batches": 0, "sharpness_points": 0, "measure_every": 1, "microbatch": 1,
 }  # fmt: skip
 _POSITIVE = ("tokens_per_param", "peak_lr", "embedding_rate", "head_rate", "eps")
 _JSON = ("schedule_options", "task_options")
@@ -42,7 +44,7 @@ _FRACTIONS = ("warmup", "floor", "beta1", "beta2")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig:
-    """One training run, complete: equal descriptions give bit-identical curves on one machine.
+    """One training run, complete: equal descriptions give bit-identical curves on the CPU of one machine.
 
     Parameters
     ----------
@@ -100,6 +102,18 @@ class TrainConfig:
         one costs as much as 30 to 100 updates.
     threads
         CPU threads. Part of the description, because sums are rounded differently on another number.
+    measure_every
+        Of the evaluations, every how many-th has the measurements of `measure_batches`, counted from the last one.
+    microbatch
+        Sequences per forward pass, a divisor of `batch`: their gradients are accumulated, so an update is that of the
+        whole batch up to rounding, in the memory of a part. None for all at once.
+    device
+        "cpu" or "cuda". Which of several CUDA devices is no part of the description (see `train_ladder`).
+    precision
+        Of the updates: "float32", or "bfloat16" by autocast, with weights and moments in float32. Evaluations and
+        measurements are in float32 either way.
+    compile
+        Whether updates go through `torch.compile`: faster on a GPU after up to a minute of compilation.
 
     Raises
     ------
@@ -155,6 +169,11 @@ class TrainConfig:
     measure_batches: int = 0
     sharpness_points: int = 0
     threads: int = 1
+    measure_every: int = 1
+    microbatch: int | None = None
+    device: str = "cpu"
+    precision: str = "float32"
+    compile: bool = False
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -172,6 +191,8 @@ class TrainConfig:
             require(0 <= getattr(self, key) < 1, key, getattr(self, key), "must lie in [0, 1)")
         require(self.measure_batches != 1, "measure_batches", 1, "must be 0, or 2 or more: one has no covariance")
         require(0 <= self.horizon_exponent <= 4, "horizon_exponent", self.horizon_exponent, "must lie in [0, 4]")
+        divides = self.microbatch is None or self.batch % self.microbatch == 0
+        require(divides, "microbatch", self.microbatch, f"must divide batch = {self.batch}")
         require(0 <= self.weight_decay < float("inf"), "weight_decay", self.weight_decay, "must be finite and >= 0")
         require(
             self.name != "" and self.name.isprintable() and not set(self.name) & set('/\\:*?"<>|'),

@@ -87,7 +87,10 @@ def coordinate_check(
     values = np.array([[[found[layer] for layer in layers] for found in row] for row in measured])
     change, size = np.moveaxis(values, 3, 2).transpose(4, 0, 1, 2, 3)
     ds = xr.Dataset(
-        {"change": (("width", "seed", "update", "layer"), change), "size": (("width", "seed", "update", "layer"), size)},
+        {
+            "change": (("width", "seed", "update", "layer"), change),
+            "size": (("width", "seed", "update", "layer"), size),
+        },
         {"width": list(widths), "seed": np.arange(seeds), "update": np.arange(1, updates + 1), "layer": layers},
         {"parameterization": config.parameterization, "peak_lr": config.peak_lr},
     )

@@ -1,8 +1,8 @@
 """What is measured along training besides the loss, and when; training is bit for bit the same without it.
 
-- At every evaluation, if `measure_batches` is 2 or more: the names of `measure_gradient` and `measure_logits`, over
-  that many mini-batches of the run's own size, and `update_size`, the norm of the change of all weights by the last
-  update (NaN at step 0).
+- At every evaluation, or every `measure_every`-th, if `measure_batches` is 2 or more: the names of
+  `measure_gradient` and `measure_logits`, over that many mini-batches of the run's own size, and `update_size`, the
+  norm of the change of all weights by the last update (NaN at step 0).
 - At a few evaluations, if `sharpness_points` is 1 or more: `sharpness`, on one mini-batch, the same at every point.
 
 A mini-batch is distributed as that of an update (of text: `batch` distinct windows of the training stream, all
@@ -45,7 +45,8 @@ class Probe:
 
     def __init__(self, config: TrainConfig, corpus: Any, plan: Plan) -> None:
         self._config, self._draw = config, task_of(config).sampler(config, corpus)
-        self._due = frozenset(plan.evaluations if config.measure_batches else ())
+        self._due = frozenset(plan.evaluations[::-1][:: config.measure_every] if config.measure_batches else ())
+        self._left_out = frozenset(plan.evaluations) - self._due
         self._sharp = _spread(plan, config.sharpness_points)
         self._before: list[Tensor] | None = None
 
@@ -57,13 +58,14 @@ class Probe:
     def __call__(self, state: State) -> dict[str, float]:
         """Measure what is due at this evaluation."""
         found: dict[str, float] = {}
-        if self._config.measure_batches:
+        if self._config.measure_batches and state.step not in self._left_out:
             moments = second_moments(state.optimizer, state.model, self._config.peak_lr)
             with watch_logits(state.model) as logits:
-                found |= measure_gradient(state.model, self._batches(state.step), moments)
+                found |= measure_gradient(state.model, self._batches(state), moments)
             found |= logits.measured() | {"update_size": self._update_size(state)}
         if state.step in self._sharp:
-            found["sharpness"] = sharpness(state.model, *self._draw(generator_at(self._config.seed, CURVATURE)))
+            batch = self._draw(generator_at(self._config.seed, CURVATURE))
+            found["sharpness"] = sharpness(state.model, *state.device.put(batch))
         return found
 
     def _update_size(self, state: State) -> float:
@@ -73,9 +75,9 @@ class Probe:
         pairs = zip(state.model.parameters(), before, strict=True)
         return math.sqrt(sum(float((p.detach().double() - b).square().sum()) for p, b in pairs))
 
-    def _batches(self, step: int) -> Iterator[tuple[Tensor, Tensor]]:
-        rng = generator_at(self._config.seed, MEASURED, step)
-        return (self._draw(rng) for _ in range(self._config.measure_batches))
+    def _batches(self, state: State) -> Iterator[tuple[Tensor, Tensor]]:
+        rng = generator_at(self._config.seed, MEASURED, state.step)
+        return (state.device.put(self._draw(rng)) for _ in range(self._config.measure_batches))
 
 
 def _spread(plan: Plan, points: int) -> frozenset[int]:

@@ -25,7 +25,8 @@ class Logits:
     """What the forward passes of a watched model showed so far."""
 
     def __init__(self) -> None:
-        self._largest, self._squares, self._count = -math.inf, 0.0, 0
+        self._largest: list[Tensor] = []  # left on the device until asked for: reading an entry would wait for it
+        self._squares, self._count = 0.0, 0
 
     def see_attention(self, module: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Look at the attention logits of one block."""
@@ -35,7 +36,7 @@ class Logits:
             masked = torch.ones(key.shape[-2], key.shape[-2], dtype=torch.bool, device=key.device).triu(1)
             for q, k in zip(query, key, strict=True):  # one sequence at a time: the square of its length is held
                 scores = (q @ k.mT) * q.shape[-1] ** -0.5
-                self._largest = max(self._largest, scores.masked_fill_(masked, -math.inf).amax().item())
+                self._largest.append(scores.masked_fill_(masked, -math.inf).amax())
 
     def see_output(self, _module: nn.Module, _inputs: tuple[Any, ...], output: Tensor) -> None:
         """Look at the output logits."""
@@ -47,7 +48,7 @@ class Logits:
         if self._count == 0:
             return {}
         return {
-            "attention_logit_max": self._largest,
+            "attention_logit_max": float(torch.stack(self._largest).max()),
             "output_logit_rms": math.sqrt(self._squares / self._count),
         }
 

@@ -49,6 +49,11 @@ class Plan:
         """FLOPs of all updates."""
         return self.tokens * sum(self.flops_per_token.values())
 
+    @property
+    def tokens_per_step(self) -> int:
+        """Tokens of one update."""
+        return self.tokens // self.steps
+
     def work(self, step: int) -> float:
         """FLOPs spent when `step` updates and the evaluations up to there are done."""
         done = sum(1 for at in self.evaluations if at <= step)

@@ -2,36 +2,34 @@
 
 Every run uses its own number of threads (one by default) wherever it runs, so curves are bit-identical
 whatever the number of workers. On small models that is also faster: two runs on one thread each do 1.3 to 3
-times the work per second of one run on two threads.
+times the work per second of one run on two threads. On several GPUs, each run has one of them to itself.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import os
-import time
-from collections.abc import Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, wait
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
 from scalinglaws._progress import Progress, Report, silent
-from scalinglaws._workers import exit_with_parent, worker_pool
+from scalinglaws._workers import worker_pool
 from scalinglaws.curves import load_curves
 from scalinglaws.errors import InputError
+from scalinglaws.training.board import Board
+from scalinglaws.training.checks import check_torch
 from scalinglaws.training.config import TrainConfig
 from scalinglaws.training.ladder import Ladder
 from scalinglaws.training.planning import plan
 from scalinglaws.training.provenance import describe, join_runs, read_ended
+from scalinglaws.training.slots import places_for
+from scalinglaws.training.spreading import spread
 from scalinglaws.training.tasks import task_of
 
 __all__ = ["train_ladder", "worker_pool"]
-
-_BEAT = 0.3
-"""Seconds between two looks at how far the workers are."""
 
 
 def train_ladder(
@@ -41,6 +39,7 @@ def train_ladder(
     executor: Executor | None = None,
     report: Report = silent,
     checkpoint_every: float = 10.0,
+    devices: str | Sequence[str] | None = None,
 ) -> xr.Dataset:
     """Train every run of a ladder and return the family.
 
@@ -60,11 +59,17 @@ def train_ladder(
         plus one.
     checkpoint_every
         Seconds between checkpoints of a run.
+    devices
+        Names such as "cuda:0,cuda:1", or "all": with an executor, each run has one of them to itself while it goes
+        on. What a run is does not depend on which it gets. By default runs on GPUs share torch's current one.
 
     Raises
     ------
     InputError
-        If a run breaks a rule, or `out` holds another run of its name; all are checked before the first starts.
+        If a run breaks a rule, `out` holds another run of its name, or there is no such device here; all are checked
+        before the first starts. Also if a run could not go on (no memory or disk left, a damaged checkpoint, a worker
+        that died): at the end, naming all such runs, the others being finished and kept. A run that diverges has not
+        failed: its curve up to there is in the family.
 
     Examples
     --------
@@ -75,117 +80,55 @@ def train_ladder(
     ['width16', 'width32']
     """
     ladder = Ladder.coerce(ladder)
-    if importlib.util.find_spec("torch") is None:
-        raise InputError("torch is not installed, and training needs it: pip install 'scalinglaws[train]'")
+    check_torch()
     first = ladder.runs[0]
     corpus = task_of(first).load(first)
     plans = {run.name: plan(run, corpus) for run in ladder.runs}
-    board = _Board({name: p.work(p.steps) for name, p in plans.items()}, report)
+    places = places_for(ladder.runs, devices)
+    _check_devices(ladder.runs, places)
+    board = Board({name: p.work(p.steps) for name, p in plans.items()}, report)
     for run in ladder.runs:
         if read_ended(run, corpus, Path(out)) is not None:
             board.end(run.name)
     order = sorted(board.waiting(ladder.runs), key=lambda r: board.cost[r.name], reverse=executor is not None)
     if executor is None:
-        _one_by_one(order, out, board, checkpoint_every)
+        _one_by_one(order, out, board, places=places, checkpoint_every=checkpoint_every)
     else:
-        _spread(order, out, board, executor, checkpoint_every)
+        spread(order, out, board, executor, places=places, checkpoint_every=checkpoint_every)
+    board.close(os.fspath(out))
     families = {run.name: load_curves(Path(out, f"{run.name}.nc")) for run in ladder.runs}
     return join_runs(families, {"ladder": ladder.name, **describe(ladder.runs, corpus)})
 
 
-class _Board:
-    """Adds up how far the runs are and reports the sum."""
+def _check_devices(runs: Sequence[TrainConfig], places: list[str] | None) -> None:
+    """Raise an `InputError` if a device is not there; torch is not asked about the CPU."""
+    for run in runs:
+        for place in places or [run.device]:
+            if place != "cpu":
+                from scalinglaws.training.devices import open_device
 
-    def __init__(self, cost: Mapping[str, float], report: Report) -> None:
-        self.cost = dict(cost)
-        self._done = dict.fromkeys(self.cost, 0.0)
-        self._ended: set[str] = set()
-        self._report = report
-
-    def put(self, name: str, done: float) -> None:
-        """Note that a run has done `done` FLOPs."""
-        self._done[name] = done
-
-    def end(self, name: str) -> None:
-        """Note that a run has ended."""
-        self._ended.add(name)
-        self._done[name] = self.cost[name]
-
-    def waiting(self, runs: Iterable[TrainConfig]) -> list[TrainConfig]:
-        """Return the runs that have not ended."""
-        return [run for run in runs if run.name not in self._ended]
-
-    def tell(self, label: str) -> None:
-        """Report the sum under a label."""
-        item = min(len(self._ended) + 1, len(self.cost))
-        total = sum(self.cost.values())
-        self._report(Progress(label=label, item=item, items=len(self.cost), done=sum(self._done.values()), total=total))
+                open_device(run, place)
 
 
-def _one_by_one(order: list[TrainConfig], out: str | os.PathLike[str], board: _Board, checkpoint_every: float) -> None:
+def _one_by_one(
+    order: list[TrainConfig],
+    out: str | os.PathLike[str],
+    board: Board,
+    *,
+    places: list[str] | None,
+    checkpoint_every: float,
+) -> None:
     from scalinglaws.training.single import train  # torch is not needed to spread runs over workers
 
     def note(progress: Progress, /) -> None:
-        board.put(progress.label, progress.done)
+        board.put(progress)
         board.tell(progress.label)
 
     for run in order:
-        train(run, out=out, report=note, checkpoint_every=checkpoint_every)
-        board.end(run.name)
+        try:
+            place = places[0] if places else None
+            train(run, out=out, report=note, checkpoint_every=checkpoint_every, device=place)
+            board.end(run.name)
+        except InputError as error:
+            board.fail(run.name, str(error))
         board.tell(run.name)
-
-
-def _spread(
-    order: list[TrainConfig],
-    out: str | os.PathLike[str],
-    board: _Board,
-    executor: Executor,
-    checkpoint_every: float,
-) -> None:
-    for run in order:
-        _beat_path(out, run.name).unlink(missing_ok=True)  # left by a process that was killed
-    names = {executor.submit(_task, run, os.fspath(out), checkpoint_every): run.name for run in order}
-    waiting = set(names)
-    try:
-        while waiting:
-            ended, waiting = wait(waiting, timeout=_BEAT, return_when=FIRST_COMPLETED)
-            for future in ended:
-                future.result()
-                board.end(names[future])
-            beats = {names[f]: _read_beat(_beat_path(out, names[f])) for f in names if f in waiting}
-            going = {name: done for name, done in beats.items() if done is not None}
-            for name, done in going.items():
-                board.put(name, done)
-            board.tell(", ".join(going) or ("starting" if waiting else "finished"))
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
-def _task(config: TrainConfig, out: str, checkpoint_every: float) -> None:
-    from scalinglaws.training.single import train
-
-    exit_with_parent()
-    beat, last = _beat_path(out, config.name), 0.0
-
-    def note(progress: Progress, /) -> None:
-        nonlocal last
-        if time.monotonic() - last >= _BEAT:
-            with contextlib.suppress(OSError):  # a beat that cannot be written is no reason to stop
-                beat.write_text(repr(progress.done))
-            last = time.monotonic()
-
-    try:
-        train(config, out=out, report=note, checkpoint_every=checkpoint_every)
-    finally:
-        beat.unlink(missing_ok=True)
-
-
-def _beat_path(out: str | os.PathLike[str], name: str) -> Path:
-    return Path(out, f".{name}.beat")
-
-
-def _read_beat(path: Path) -> float | None:
-    with contextlib.suppress(OSError, ValueError):  # not started, or being written: no news
-        return float(path.read_text())
-    return None

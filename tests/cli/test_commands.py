@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from scalinglaws.cli import app, main
@@ -76,6 +77,46 @@ def test_train_resumes_to_the_same_family(folder):
     assert {p.name: p.stat().st_mtime_ns for p in (folder / "runs").glob("width*.nc")} == before
 
 
+def test_train_says_how_fast_it_went(folder):
+    header = run("train", "ladder.toml", "--out", "runs", "--workers", "1").splitlines()[1]
+    assert header.split()[-2:] == ["tokens/s", "MFU"]
+
+
+def test_one_run_on_each_device(folder):
+    run("train", "ladder.toml", "--out", "runs", "--devices", "cpu:0,cpu:1")  # one CPU by two names
+    assert len(list((folder / "runs").glob("width*.nc"))) == 9
+
+
+def test_a_dry_run_says_the_cost_and_writes_nothing(folder):
+    before = sorted(folder.iterdir())
+    answer = json.loads(run("train", "ladder.toml", "--dry-run", "--flops-per-second", "1e9", "--json"))
+    assert len(answer["runs"]) == 9
+    assert answer["seconds"] == pytest.approx(answer["flops"] / 1e9)
+    assert all(entry["memory"] > 0 for entry in answer["runs"])
+    text = run("train", "ladder.toml", "--dry-run").splitlines()
+    assert text[0].startswith("9 runs, ")
+    assert "measured here" in text[1]
+    assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_ladder_for_gpus_can_be_planned_where_there_is_none(folder):
+    (folder / "gpu.toml").write_text(
+        TINY_LADDER.replace("[common]", '[common]\ndevice = "cuda"\nprecision = "bfloat16"')
+    )
+    text = run("train", "gpu.toml", "--dry-run")
+    assert "no CUDA device here" in text
+    assert "--flops-per-second" in text
+    answer = json.loads(run("train", "gpu.toml", "--dry-run", "--workers", "8", "--flops-per-second", "1e12", "--json"))
+    assert answer["elapsed"] < answer["seconds"]
+
+
+def test_tuning_recommends_a_way_to_use_the_cores(folder):
+    answer = json.loads(run("train", "ladder.toml", "--tune", "--json"))
+    assert answer["best"] == answer["ways"][0]
+    assert not (folder / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -93,6 +134,10 @@ def test_train_resumes_to_the_same_family(folder):
         (["train", "absent.toml"], "absent.toml"),
         (["train", "runs.csv"], "TOML"),
         (["train", "ladder.toml", "--workers", "-1"], "--workers = -1"),
+        (["train", "ladder.toml", "--devices", "cuda:0"], "described for cpu"),
+        (["train", "ladder.toml", "--flops-per-second", "1e9"], "--flops-per-second"),
+        (["train", "ladder.toml", "--dry-run", "--flops-per-second", "0"], "flops_per_second = 0.0"),
+        (["train", "ladder.toml", "--dry-run", "--workers", "-1"], "--workers = -1"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_two(arguments, words, folder, monkeypatch, capsys):

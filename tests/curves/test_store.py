@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scalinglaws.curves import Run, from_runs, iter_runs, load_curves, read_curves, save_curves
-from scalinglaws.curves.store import _seal
+from scalinglaws.curves.store import _sealed
 from scalinglaws.errors import InputError
 from tests.curves import samples
 
@@ -137,7 +137,7 @@ def test_foreign_files_are_refused(tmp_path):
 def test_another_schema_is_refused(family, tmp_path):
     path = tmp_path / "f.nc"
     family.assign_attrs(schema=99).to_netcdf(path, engine="h5netcdf")
-    _seal(path)
+    path.write_bytes(_sealed(path.read_bytes()))
     with pytest.raises(InputError, match="has schema 99, and this version reads schema 1"):
         load_curves(path)
 

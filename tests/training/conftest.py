@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from scalinglaws.curves.schema import TIMINGS
 from scalinglaws.training import TrainConfig
 
 VOCAB = 8
@@ -58,3 +59,8 @@ def tiny(token_file):
         eval_linear=6,
         eval_log=4,
     )
+
+
+def untimed(ds):
+    """A family without what differs when the same runs are done again: how fast they went."""
+    return ds.drop_vars(TIMINGS, errors="ignore")

@@ -14,6 +14,12 @@ def test_round_trip_through_plain_values():
     assert TrainConfig.from_dict(config.to_dict()) == config
 
 
+def test_a_description_from_before_an_option_existed_is_the_same_run():
+    newer = {"measure_every", "microbatch", "device", "precision", "compile"}
+    values = {key: value for key, value in TrainConfig(width=32).to_dict().items() if key not in newer}
+    assert TrainConfig.from_dict(values) == TrainConfig(width=32)
+
+
 def test_one_dial_sets_the_rest():
     small, large = (plan(TrainConfig(width=w, tokens_per_param=1.0)) for w in (32, 64))
     assert (small.shape.heads, large.shape.heads) == (2, 4)
@@ -64,6 +70,12 @@ WRONG = [
     ({"seed": -1}, "at least 0"),
     ({"eval_log": -1}, "at least 0"),
     ({"threads": 0}, "at least 1"),
+    ({"microbatch": 0}, "at least 1"),
+    ({"microbatch": 3}, "must divide batch = 4"),
+    ({"measure_every": 0}, "at least 1"),
+    ({"device": "cuda:1"}, "cpu or cuda"),
+    ({"precision": "float16"}, "float32 or bfloat16"),
+    ({"compile": 1}, "true or false"),
     ({"depht": 3}, "not known"),
 ]
 

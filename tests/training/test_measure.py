@@ -21,7 +21,7 @@ from scalinglaws.training.state import start
 from scalinglaws.training.tasks import task_of
 from tests.naive import measure as naive
 from tests.naive import training as naive_training
-from tests.training.conftest import VOCAB
+from tests.training.conftest import VOCAB, untimed
 
 TRACES = ("noise_trace", "noise_trace_preconditioned", "noise_trace_adaptive")
 NAMES = (*TRACES, "gradient_norm", "update_size", "attention_logit_max", "output_logit_rms")
@@ -224,7 +224,7 @@ def test_resumed_run_measures_the_same(tiny, tmp_path, moment):
     whole = train(config)
     with pytest.raises(KeyboardInterrupt):
         train(config, out=tmp_path, report=die, checkpoint_every=0.0)
-    assert train(config, out=tmp_path).identical(whole)
+    assert untimed(train(config, out=tmp_path)).identical(untimed(whole))
 
 
 def test_progress_counts_measurements(tiny):
@@ -294,3 +294,11 @@ def test_same_windows_as_the_run_reads(small):
     drawn = [draw(rng)[0].tolist() for _ in range(200)]
     assert {tuple(row) for batch in drawn for row in batch} == every
     assert all(batch[0] != batch[1] for batch in drawn)
+
+
+def test_every_third_evaluation_counted_from_the_last(tiny):
+    every, third = (train(replace(tiny, measure_batches=2, measure_every=k)) for k in (1, 3))
+    measured = np.isfinite(third.noise_trace.values)
+    assert np.flatnonzero(measured[::-1]).tolist() == list(range(0, every.sizes["obs"], 3))
+    assert np.array_equal(third.noise_trace.values[measured], every.noise_trace.values[measured])
+    assert np.array_equal(third.loss, every.loss)

@@ -8,11 +8,14 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from scalinglaws.curves import load_curves
 from scalinglaws.errors import InputError
 from scalinglaws.training import plan, train
+from tests.processes import wait_until
+from tests.training.conftest import untimed
 
 
 class KilledError(Exception):
@@ -37,7 +40,8 @@ def test_interrupted_run_goes_on_bit_for_bit(tiny, tmp_path, moments):
             train(tiny, out=tmp_path, report=_die_after(updates), checkpoint_every=0.0)
     assert (tmp_path / "tiny.ckpt").exists()
     told = []
-    assert train(tiny, out=tmp_path, report=told.append, checkpoint_every=0.0).identical(whole)
+    again = train(tiny, out=tmp_path, report=told.append, checkpoint_every=0.0)
+    assert untimed(again).identical(untimed(whole))
     first_step_again = told[0].done
     assert first_step_again == plan(tiny).work(min(sum(moments) - len(moments) + 1, 24))  # nothing was done twice
     assert not (tmp_path / "tiny.ckpt").exists()
@@ -46,7 +50,7 @@ def test_interrupted_run_goes_on_bit_for_bit(tiny, tmp_path, moments):
 def test_run_killed_between_checkpoints(tiny, tmp_path):
     with pytest.raises(KilledError):
         train(tiny, out=tmp_path, report=_die_after(9), checkpoint_every=1e9)
-    assert train(tiny, out=tmp_path).identical(train(tiny))
+    assert untimed(train(tiny, out=tmp_path)).identical(untimed(train(tiny)))
 
 
 def test_process_killed_at_any_moment(tiny, tmp_path):
@@ -67,9 +71,37 @@ def test_process_killed_at_any_moment(tiny, tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     assert not (tmp_path / "tiny.nc").exists()
-    assert train(config, out=tmp_path).identical(train(config))
+    assert untimed(train(config, out=tmp_path)).identical(untimed(train(config)))
     assert [path.name for path in tmp_path.iterdir()] == ["tiny.nc"]
     assert load_curves(tmp_path / "tiny.nc").status.values.tolist() == ["finished"]
+
+
+@pytest.mark.slow
+def test_process_killed_at_ten_random_moments(tiny, tmp_path):
+    """Wherever SIGKILL strikes (loading, training, measuring, writing), the curve is bit for bit the one without it."""
+    config = replace(tiny, batch=1, tokens=8000 * 16, eval_linear=80, measure_batches=2, sharpness_points=5)
+    code = (
+        "import sys, json; from scalinglaws.training import train; print('go', flush=True); "
+        "train(json.loads(sys.argv[1]), out=sys.argv[2], checkpoint_every=0.02)"
+    )
+    command = [sys.executable, "-c", code, json.dumps(config.to_dict()), str(tmp_path)]
+    moved = 0
+    for turn, seconds in enumerate(np.random.default_rng(2024).uniform(0.0, 1.0, size=10)):
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        stamp = _mtime(tmp_path / "tiny.ckpt")
+        process.stdout.readline()
+        if turn % 3:  # every third is killed while it loads
+            wait_until(lambda stamp=stamp: _mtime(tmp_path / "tiny.ckpt") != stamp, 60)
+        time.sleep(seconds)
+        assert process.poll() is None
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        moved += _mtime(tmp_path / "tiny.ckpt") != stamp
+    assert moved >= 6
+    told = []
+    resumed = train(config, out=tmp_path, report=told.append)
+    assert len(told) < 8001
+    assert untimed(resumed).identical(untimed(train(config)))
 
 
 def _mtime(path):

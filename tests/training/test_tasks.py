@@ -25,6 +25,7 @@ from scalinglaws.training.streams import SAMPLES, generator_at
 from scalinglaws.training.tasks import task_of
 from scalinglaws.training.tasks.fourier import FourierOptions, draw_series
 from tests.naive import tasks as naive
+from tests.training.conftest import untimed
 
 NOISY = {"alpha": 0.9, "beta": 0.6, "v": 50, "label_noise": 0.01, "instance": 3}
 CLEAN = {"alpha": 1.1, "beta": 0.3, "instance": 3}
@@ -261,7 +262,7 @@ def test_interrupted_run_goes_on_bit_for_bit(config, tmp_path):
         with pytest.raises(KilledError):
             train(config, out=tmp_path, report=report, checkpoint_every=0.0)
         left.pop(0)
-    assert train(config, out=tmp_path).identical(whole)
+    assert untimed(train(config, out=tmp_path)).identical(untimed(whole))
 
 
 @BOTH

@@ -83,6 +83,7 @@ class PowerLaw:
     fixed: Mapping[str, Any] = {
         **NO_TEXT, "depth": 1, "parameterization": "standard", "base_width": 1, "embedding_rate": 1.0,
         "head_rate": 1.0, "beta1": 0.0, "beta2": 0.0, "eps": 1e-8, "weight_decay": 0.0, "clip": None, "eval_tokens": 1,
+        "precision": "float32",  # in fact double: autocast would leave it alone
     }  # fmt: skip
 
     def check(self, config: TrainConfig) -> None:
