@@ -1,4 +1,5 @@
 # The public names, each imported on first use (SPEC 1): this file is their one list.
+from . import datasets as datasets
 from . import schedules as schedules
 from . import sweep as sweep
 from .comparison import collapse as collapse
@@ -7,6 +8,7 @@ from .comparison import fit_schedule as fit_schedule
 from .comparison import forecast_schedule as forecast_schedule
 from .comparison import model_family as model_family
 from .comparison import noise as noise
+from .comparison import rate_transfer as rate_transfer
 from .comparison import search_schedule as search_schedule
 from .curves import end_points as end_points
 from .curves import load_curves as load_curves
@@ -47,5 +49,6 @@ from .symbolic import phase as phase
 from .theory import dynamics as dynamics
 from .theory.solve import solve as solve
 from .theory.stability import critical_lr as critical_lr
+from .training import coordinate_check as coordinate_check
 from .training import train as train
 from .training import train_ladder as train_ladder

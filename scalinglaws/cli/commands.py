@@ -33,7 +33,7 @@ app = typer.Typer(
 
 @app.command()
 def train(
-    ladder: Annotated[Path, typer.Argument(help="A TOML file: sizes, horizons, seeds and what they share.")],
+    ladder: Annotated[Path, typer.Argument(help="A TOML file, or a ladder that ships: ladder, rates, gpu and others.")],
     out: Annotated[Path, typer.Option(help="Folder of the runs; started again, it resumes.")] = Path("runs"),
     workers: Workers = 0,
     devices: Annotated[
@@ -51,6 +51,7 @@ def train(
     \b
     Example:
       scalinglaws train ladder.toml --out runs
+      scalinglaws train gpu --dry-run --flops-per-second 2e12
     """
     from scalinglaws.training import Ladder
 

@@ -1,7 +1,7 @@
 """Theory and laws against measured curves: schedules, noise, collapse.
 
 `fit_schedule` and `contest` predict whole curves for any learning-rate schedule, `explain` and `forecast` follow
-the gradient noise, `collapse` judges a family of sizes.
+the gradient noise, `collapse` judges a family of sizes, `rate_transfer` a sweep of learning rates over widths.
 """
 
 import lazy_loader as _lazy

@@ -8,3 +8,4 @@ from .schedule_laws.fit import fit_schedule as fit_schedule
 from .schedule_laws.forecast import forecast_schedule as forecast_schedule
 from .schedule_laws.search import search_schedule as search_schedule
 from .solvable import model_family as model_family
+from .transfer import rate_transfer as rate_transfer

@@ -1,4 +1,4 @@
-r"""Does the best learning rate stay where it is as the model widens? A sweep of rates over widths, judged.
+r"""Whether the best learning rate stays where it is as the model widens: a sweep of rates over widths, judged.
 
 For every width and parameterization the final loss is a function of the peak learning rate. The best rate is the
 vertex of the parabola in log rate through the lowest point of the sweep and its neighbours; where the lowest point is
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -42,6 +43,12 @@ class RateTransfer:
 
     dataset: xr.Dataset
     verdict: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: one entry for each parameterization; what is not finite becomes None."""
+        names = self.dataset["parameterization"].values
+        tables = {str(name): _plain(self.dataset.sel(parameterization=name)) for name in names}
+        return {"verdict": self.verdict} | tables
 
 
 def rate_transfer(runs: xr.Dataset | Iterable[Run]) -> RateTransfer:
@@ -80,6 +87,17 @@ def rate_transfer(runs: xr.Dataset | Iterable[Run]) -> RateTransfer:
     ds["regret"].attrs |= {"units": "nats/token", "long_name": "loss added by the best rate of the smallest width"}
     ds["sensitivity"].attrs |= {"units": "nats/token", "long_name": "learning-rate sensitivity"}
     return RateTransfer(ds, " ".join(_sentence(ds.sel(parameterization=name)) for name in grid))
+
+
+def _plain(table: xr.Dataset) -> dict[str, Any]:
+    arrays = {"width": table["width"], "rate": table["rate"], **table.data_vars}
+    return {str(name): _finite(array.values.tolist()) for name, array in arrays.items()}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return value if np.isfinite(value) else None
 
 
 def _final_losses(runs: Iterable[Run]) -> dict[str, tuple[xr.DataArray, float]]:

@@ -44,7 +44,7 @@ def end_points(ds: xr.Dataset, *, params: str = "total", flops: str = "6ND") -> 
     Returns
     -------
         Over `run`: params, tokens, flops, loss (nats per token), and what is known of seed, width, depth,
-        peak_lr, batch, seq_len and schedule. Runs left out (diverged or partial) are listed in
+        peak_lr, batch, seq_len, schedule and parameterization. Runs left out (diverged or partial) are listed in
         `attrs["notes"]`, a JSON list of sentences.
 
     Raises

@@ -4,9 +4,9 @@ Which name do I need?
 
 - What there is: `names`; in a sentence or two each: `describe`.
 - The runs of a family, as `read_curves` would give them: `load`.
-- The ladder a family was trained from, to train it again: `recipe`, the path of a TOML file for `scalinglaws train`.
+- The ladder a family was trained from, to train it again: `recipe`, the path of a TOML file; `recipes` lists them.
 
-Two more recipes come without runs (`recipe("gpu")`, `recipe("gpu-standard")`): the same study for a GPU.
+Two recipes come without runs, "gpu" and "gpu-standard": the same study on a GPU, wider than two cores can go.
 """
 
 import lazy_loader as _lazy

@@ -3,3 +3,4 @@ from .shipped import describe as describe
 from .shipped import load as load
 from .shipped import names as names
 from .shipped import recipe as recipe
+from .shipped import recipes as recipes

@@ -9,7 +9,7 @@ import xarray as xr
 from scalinglaws.curves import load_curves
 from scalinglaws.errors import InputError
 
-__all__ = ["describe", "load", "names", "recipe"]
+__all__ = ["describe", "load", "names", "recipe", "recipes"]
 
 _HERE = Path(__file__).parent
 
@@ -20,7 +20,7 @@ def names() -> list[str]:
     Examples
     --------
     >>> names()
-    ['ladder', 'rates', 'schedules', 'standard']
+    ['horizons', 'ladder', 'rates', 'schedules', 'standard']
     """
     return sorted(path.stem for path in _HERE.glob("*.nc"))
 
@@ -49,20 +49,31 @@ def load(name: str) -> xr.Dataset:
     --------
     >>> runs = load("ladder")
     >>> runs.sizes["run"], runs.attrs["corpus"]
-    (40, 'python-stdlib')
+    (35, 'python-stdlib')
     """
     if name not in names():
         raise InputError(f"dataset = {name!r}: must be one of {', '.join(names())}")
     return load_curves(_HERE / f"{name}.nc")
 
 
+def recipes() -> list[str]:
+    """List the ladders that ship: one for each family, and those of the same study for a GPU.
+
+    Examples
+    --------
+    >>> set(names()) < set(recipes())
+    True
+    """
+    return sorted(path.stem for path in _HERE.glob("*.toml"))
+
+
 def recipe(name: str) -> Path:
-    """Return the path of the ladder a family was trained from.
+    """Return the path of a shipped ladder; `scalinglaws train` takes its name too.
 
     Raises
     ------
     InputError
-        If there is no such ladder.
+        For a name that is not one of `recipes()`.
 
     Examples
     --------
@@ -71,8 +82,7 @@ def recipe(name: str) -> Path:
     """
     path = _HERE / f"{name}.toml"
     if not path.is_file():
-        known = sorted(p.stem for p in _HERE.glob("*.toml"))
-        raise InputError(f"recipe = {name!r}: must be one of {', '.join(known)}")
+        raise InputError(f"recipe = {name!r}: must be one of {', '.join(recipes())}")
     return path
 
 

@@ -21,6 +21,8 @@ from .style import data_uri as data_uri
 from .style import human as human
 from .style import scientific as scientific
 from .style import styled as styled
+from .transfer import draw_coordinates as draw_coordinates
+from .transfer import draw_transfer as draw_transfer
 from .uncertainty import joint_region as joint_region
 from .uncertainty import profile_curve as profile_curve
 from .uncertainty import rolling_errors as rolling_errors

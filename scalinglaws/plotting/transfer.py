@@ -1,4 +1,4 @@
-"""Does a learning rate transfer over widths: the sweep of rates, the best of them, and the coordinate check."""
+"""Whether a learning rate transfers over widths: the sweep of rates, the best of them, and the coordinate check."""
 
 from __future__ import annotations
 
@@ -41,8 +41,9 @@ def rate_curves(found: RateTransfer, parameterization: str, *, ax: Axes | None =
     top = float(ds["loss"].values[finite].max())
     colors = size_colors(ds["width"].values)
     curves, best, kept = [], [], None
-    for width, row in ds.groupby("width", squeeze=True):
-        loss, ink = row["loss"].squeeze().values, colors.to_rgba(width)
+    for width in ds["width"].values:
+        row, ink = ds.sel(width=width), colors.to_rgba(width)
+        loss = row["loss"].values
         curves += ax.plot(ds["rate"], np.where(np.isfinite(loss), loss, np.nan), ".-", color=ink, label=f"{width:g}")
         ax.plot(ds["rate"].values[np.isinf(loss)], np.full(np.isinf(loss).sum(), top), "x", color=ink)
         best += ax.plot(row["best_rate"], row["best_loss"], "o", mfc="white", mec=ink, ms=7, zorder=4)

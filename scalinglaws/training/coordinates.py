@@ -1,4 +1,4 @@
-r"""The coordinate check: after a few updates, do activations change by as much at every width?
+r"""The coordinate check: whether activations change by as much at every width after a few updates.
 
 Under a parameterization that transfers, the change $x_t - x_0$ of every activation, root mean square over its entries,
 keeps its size as the width grows (arXiv 2203.03466, appendix D.1); where it grows as a power of the width, a rate that
@@ -123,7 +123,7 @@ def _follow(config: TrainConfig, updates: int) -> dict[str, list[tuple[float, fl
 
 
 def _outputs(model: Transformer, tokens: Tensor) -> dict[str, Tensor]:
-    """What every layer puts out, in the order of the forward pass."""
+    """Return what every layer puts out, in the order of the forward pass."""
     seen: dict[str, Tensor] = {}
     with _recorded(_layers(model), seen), torch.no_grad():
         seen["logits"] = model(tokens).double()

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scalinglaws.datasets import recipe, recipes
 from scalinglaws.errors import InputError, require
 from scalinglaws.training.config import TrainConfig, read_toml
 
@@ -87,12 +88,17 @@ class Ladder:
 
     @classmethod
     def coerce(cls, given: Ladder | Mapping[str, Any] | str | os.PathLike[str]) -> Ladder:
-        """Turn a ladder, a mapping, or the path of a TOML file into a ladder."""
+        """Turn a ladder, a mapping, the path of a TOML file, or the name of a shipped ladder into a ladder.
+
+        A file goes before a shipped ladder of the same name.
+        """
         if isinstance(given, Ladder):
             return given
         if isinstance(given, Mapping):
             return cls.from_dict(given)
         path = Path(given)
+        if not path.exists() and os.fspath(given) in recipes():
+            path = recipe(os.fspath(given))
         return cls.from_dict({"name": path.stem, **read_toml(path)})
 
 

@@ -107,7 +107,7 @@ def _horizon(config: TrainConfig, corpus: Data, size: Size) -> float:
     if config.horizon_exponent == 1.0:
         return config.tokens_per_param * counted
     base = _non_embedding(task_of(config).size(replace(config, width=config.base_width), corpus))
-    return config.tokens_per_param * base * (counted / base) ** config.horizon_exponent
+    return float(config.tokens_per_param * base * (counted / base) ** config.horizon_exponent)
 
 
 def _non_embedding(size: Size) -> int:

@@ -103,3 +103,18 @@ def test_descriptions_do_not_import_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_horizon_grows_as_a_power_of_size():
+    """tokens_per_param * N at the base width, N**exponent from there, N without the input embedding."""
+    non_embedding = {w: 12 * 3 * w**2 + 256 * w for w in (32, 64, 128)}
+    for exponent in (0.5, 0.82, 1.0):
+        for width, n in non_embedding.items():
+            config = TrainConfig(width=width, tokens_per_param=4.0, horizon_exponent=exponent)
+            wanted = 4.0 * non_embedding[64] * (n / non_embedding[64]) ** exponent
+            assert plan(config).tokens == 512 * round(wanted / 512)
+
+
+def test_horizon_exponent_is_checked():
+    with pytest.raises(InputError, match=r"horizon_exponent = -1: must lie in \[0, 4\]"):
+        TrainConfig(horizon_exponent=-1)
