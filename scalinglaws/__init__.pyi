@@ -4,6 +4,7 @@ from . import schedules as schedules
 from . import sweep as sweep
 from .comparison import collapse as collapse
 from .comparison import contest as contest
+from .comparison import fit_family as fit_family
 from .comparison import fit_schedule as fit_schedule
 from .comparison import forecast_schedule as forecast_schedule
 from .comparison import model_family as model_family

@@ -1,7 +1,9 @@
 # The public names, each imported on first use (SPEC 1): this file is their one list.
+from . import family_laws as family_laws
 from . import noise as noise
 from . import schedule_laws as schedule_laws
 from .collapsing.analysis import collapse as collapse
+from .family_laws.fit import fit_family as fit_family
 from .path import Path as Path
 from .schedule_laws.contest import contest as contest
 from .schedule_laws.fit import fit_schedule as fit_schedule

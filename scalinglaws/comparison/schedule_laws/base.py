@@ -11,7 +11,7 @@ fit, certificate, intervals, metrics and contest need nothing else. A function w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,56 +19,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalinglaws.comparison.path import Path
 from scalinglaws.comparison.schedule_laws.history import History
+from scalinglaws.comparison.separable.law import SeparableLaw, Shape, numeric
 from scalinglaws.errors import InputError
 from scalinglaws.schedules import Schedule
 
-__all__ = ["Features", "ScheduleLaw", "Shape", "numeric", "path_of"]
+__all__ = ["ScheduleLaw", "Shape", "numeric", "path_of"]
 
 Array = NDArray[np.float64]
 
-Features = Callable[[Array, History], tuple[Array, Array]]
-"""Shapes (s,) and a history of n records to features (n, a) and their derivatives by the shapes (n, a, s)."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """A parameter in which a law is not linear.
-
-    Parameters
-    ----------
-    name
-        As in the law's formula.
-    low, high
-        Range the fit may return, both positive; a fit that ends on one of them says so.
-    """
-
-    name: str
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleLaw:
+@dataclass(frozen=True, kw_only=True)
+class ScheduleLaw(SeparableLaw[History]):
     """A named law of the loss curve under any learning-rate schedule.
 
-    Parameters
-    ----------
-    name
-        What users call it.
-    formula
-        For people.
-    source
-        The paper.
-    amplitudes
-        Names of the linear parameters, in the order of the features.
-    shapes
-        The other parameters, all positive.
-    features
-        The law itself; see `Features`.
-    starts
-        From the history of the fitted runs to shapes worth starting from, shape (starts, shapes), best guess first.
-    signed
-        Amplitudes that may be negative; all others are >= 0.
+    Its parameters are those of `SeparableLaw`; `features` and `starts` read a `History`.
 
     Examples
     --------
@@ -80,23 +44,6 @@ class ScheduleLaw:
     >>> law.predict({"L0": 2.0, "A": 1.0, "alpha": 0.5}, schedules.constant(0.1, steps=40), [10, 40])
     array([3. , 2.5])
     """
-
-    name: str
-    formula: str
-    source: str
-    amplitudes: tuple[str, ...]
-    shapes: tuple[Shape, ...]
-    features: Features
-    starts: Callable[[History], Array]
-    signed: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of all parameters: amplitudes, then shapes."""
-        return self.amplitudes + tuple(shape.name for shape in self.shapes)
 
     def predict(
         self, values: Mapping[str, float], path: Path | Schedule, steps: ArrayLike | None = None, *, exact: bool = False
@@ -135,32 +82,3 @@ class ScheduleLaw:
 def path_of(schedule: Path | Schedule) -> Path:
     """Return the rates of a schedule, or a path as it is."""
     return schedule if isinstance(schedule, Path) else Path.of_schedule(schedule)
-
-
-def numeric(features: Callable[[Array, History], Array]) -> Features:
-    """Give a law without derivatives central differences in the logarithm of each shape.
-
-    Examples
-    --------
-    >>> law = numeric(lambda shapes, look: (look.tau ** -shapes[0])[:, None])
-    >>> values, slopes = law(np.array([0.5]), History.of(Path(rate=[0.5, 0.5]), [2]))
-    >>> values.tolist(), slopes.shape
-    ([[1.0]], (1, 1, 1))
-    """
-    step = 1e-5
-
-    def both(shapes: Array, look: History) -> tuple[Array, Array]:
-        slopes = []
-        for i, value in enumerate(shapes):
-            ends = [features(_moved(shapes, i, value * np.exp(sign * step)), look) for sign in (1.0, -1.0)]
-            slopes.append((ends[0] - ends[1]) / (2.0 * step * value))
-        values = features(shapes, look)
-        return values, np.stack(slopes, axis=-1) if slopes else np.zeros((*values.shape, 0))
-
-    return both
-
-
-def _moved(shapes: Array, i: int, value: float) -> Array:
-    moved = shapes.copy()
-    moved[i] = value
-    return moved

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scalinglaws.comparison.path import Path
 from scalinglaws.comparison.schedule_laws.base import ScheduleLaw
 from scalinglaws.comparison.schedule_laws.identify import Identified, identify
-from scalinglaws.comparison.schedule_laws.minimise import End
-from scalinglaws.comparison.schedule_laws.problem import Problem
 from scalinglaws.comparison.schedule_laws.records import Records, by_size
 from scalinglaws.comparison.schedule_laws.registry import find_schedule_law
 from scalinglaws.comparison.schedule_laws.result import ScheduleFit
+from scalinglaws.comparison.separable.minimise import End
+from scalinglaws.comparison.separable.problem import Problem
+from scalinglaws.comparison.separable.search import agreement, doubts, gradient_norm, search
 from scalinglaws.errors import InputError, require
-from scalinglaws.fitting import Starts
 from scalinglaws.fitting import estimator as find_estimator
 
 __all__ = ["fit_schedule"]
@@ -98,7 +98,7 @@ def fit_schedule(
     )
     enough = records.loss.size > len(problem.names)
     require(enough, "records", records.loss.size, f"must exceed the {len(problem.names)} parameters of {law.name}")
-    ends = _search(problem, starts)
+    ends = search(problem, starts)
     best = min(ends, key=lambda end: end.objective)
     known = identify(problem, best, records)
     return ScheduleFit(
@@ -106,9 +106,9 @@ def fit_schedule(
         estimator=problem.estimator,
         params=problem.values(best.theta),
         objective=best.objective,
-        gradient_norm=_gradient_norm(best, len(law.amplitudes)),
+        gradient_norm=gradient_norm(best, len(law.amplitudes)),
         converged=best.converged,
-        starts=_agreement(ends),
+        starts=agreement(ends),
         condition=known.condition,
         at_bounds=known.at_bounds,
         warnings=_sentences(best, ends, known, records),
@@ -118,40 +118,8 @@ def fit_schedule(
     )
 
 
-def _search(problem: Problem, count: int | None) -> list[End]:
-    rows = problem.starts()
-    if count is not None:
-        require(1 <= count <= len(rows), "starts", count, f"must lie between 1 and {len(rows)}, what the law offers")
-    ends = [problem.solve(problem.smooth(row)) for row in rows[:count]]
-    found = [end for end in ends if end is not None]
-    if not found:
-        raise InputError(f"law = {problem.law.name}: gives no positive loss at any of its starts for these runs")
-    return found
-
-
-def _gradient_norm(end: End, amplitudes: int) -> float:
-    """Largest derivative of the log objective by a log parameter."""
-    unit = np.where(np.arange(end.theta.size) < amplitudes, end.theta, 1.0)
-    return float(np.abs(end.gradient * unit).max()) / max(end.objective, 1e-18)
-
-
-def _agreement(ends: list[End]) -> Starts:
-    objectives = np.array([end.objective for end in ends])
-    best = float(objectives.min())
-    return Starts(
-        tried=len(ends),
-        agreeing=int(np.sum(objectives <= best * (1.0 + 1e-4) + 1e-14)),
-        best=best,
-        worst=float(objectives.max()),
-    )
-
-
 def _sentences(best: End, ends: list[End], known: Identified, records: Records) -> tuple[str, ...]:
-    said = []
-    if not best.converged:
-        said.append("the search did not converge: take the parameters as a description of these curves only")
-    if len(ends) > 1 and _agreement(ends).agreeing == 1:
-        said.append("no two starts ended at the same objective: a better fit may exist")
+    said = doubts(best, ends)
     if records.left_out:
         said.append(f"{', '.join(records.left_out)} diverged and is left out")
-    return tuple(said) + known.warnings
+    return (*said, *known.warnings)

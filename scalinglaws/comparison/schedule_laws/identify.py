@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scalinglaws.comparison.schedule_laws.minimise import End
-from scalinglaws.comparison.schedule_laws.problem import Problem
+from scalinglaws.comparison.schedule_laws.history import History
 from scalinglaws.comparison.schedule_laws.records import Records
+from scalinglaws.comparison.separable.minimise import End
+from scalinglaws.comparison.separable.problem import Problem
+from scalinglaws.comparison.separable.search import listed
 
 __all__ = ["Identified", "identify"]
 
@@ -41,7 +43,7 @@ class Identified:
     warnings: tuple[str, ...]
 
 
-def identify(problem: Problem, end: End, records: Records) -> Identified:
+def identify(problem: Problem[History], end: End, records: Records) -> Identified:
     """Judge the end of a fit by its Jacobian, with errors enlarged for correlation along the curves."""
     found = problem.evaluate(end.theta)
     assert found is not None  # the end of a fit is a place where the law is defined
@@ -89,7 +91,9 @@ def _correlation_factor(residuals: Array, records: Records) -> float:
     return (1.0 + rho) / (1.0 - rho)
 
 
-def _sentences(problem: Problem, records: Records, vague: tuple[str, ...], at_bounds: tuple[str, ...]) -> list[str]:
+def _sentences(
+    problem: Problem[History], records: Records, vague: tuple[str, ...], at_bounds: tuple[str, ...]
+) -> list[str]:
     said = []
     after = ~problem.look.ramp
     has_memory = len(problem.law.amplitudes) > 2
@@ -102,13 +106,9 @@ def _sentences(problem: Problem, records: Records, vague: tuple[str, ...], at_bo
         who = "the one run" if len(records.names) == 1 else f"the {len(records.names)} runs"
         verb = "does" if len(records.names) == 1 else "do"
         said.append(
-            f"{who} fitted {verb} not identify {_listed(vague)} (relative standard error above one half), and "
+            f"{who} fitted {verb} not identify {listed(vague)} (relative standard error above one half), and "
             "forecasts for other schedules inherit that"
         )
     if at_bounds:
-        said.append(f"{_listed(at_bounds)} ended on a bound: the law is simpler here than its formula")
+        said.append(f"{listed(at_bounds)} ended on a bound: the law is simpler here than its formula")
     return said
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

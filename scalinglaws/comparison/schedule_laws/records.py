@@ -18,7 +18,7 @@ from scalinglaws.comparison.schedule_laws.history import History, ramp_end
 from scalinglaws.curves import Run, from_runs, iter_runs
 from scalinglaws.errors import InputError, require
 
-__all__ = ["Records", "by_size"]
+__all__ = ["Records", "by_size", "evenly", "usable"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -83,7 +83,7 @@ class Records:
                 left_out.append(run.name)
                 continue
             path = known[run.name] if run.name in known else Path.of_run(run, warmup=warmup)
-            keep = _evenly(_usable(run, path, skip), most)
+            keep = evenly(usable(run, path, skip), most)
             parts.append(History.of(path, run.step[keep]))
             losses.append(run.loss[keep])
             names.append(run.name)
@@ -97,14 +97,27 @@ class Records:
         return tuple(part for _, part in self.look.curves)
 
 
-def _evenly(keep: Index, most: int | None) -> Index:
-    """Thin places, the last of them always kept."""
+def evenly(keep: Index, most: int | None) -> Index:
+    """Thin places to `most`, the last of them always kept.
+
+    Examples
+    --------
+    >>> evenly(np.arange(9), 3).tolist()
+    [0, 4, 8]
+    """
     if most is None or keep.size <= most:
         return keep
     return keep[np.round(np.linspace(0, keep.size - 1, most)).astype(np.int64)]
 
 
-def _usable(run: Run, path: Path, skip: float) -> Index:
+def usable(run: Run, path: Path, skip: float) -> Index:
+    """Return the places of the records that a law can describe: after warm-up and `skip`, with a positive loss.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
     first = max(ramp_end(path), int(np.ceil(skip * path.steps)), 1)
     inside = (run.step >= first) & (run.step <= path.steps) & np.isfinite(run.loss) & (run.loss > 0)
     inside &= path.tau[np.minimum(run.step, path.steps)] > 0

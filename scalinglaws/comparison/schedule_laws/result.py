@@ -16,10 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from scalinglaws.comparison.path import Path
 from scalinglaws.comparison.schedule_laws.base import ScheduleLaw, path_of
+from scalinglaws.comparison.schedule_laws.history import History
 from scalinglaws.comparison.schedule_laws.metrics import Errors, errors_of
-from scalinglaws.comparison.schedule_laws.problem import Problem
 from scalinglaws.comparison.schedule_laws.records import Records
 from scalinglaws.comparison.schedule_laws.stretches import Draws, resample_stretches
+from scalinglaws.comparison.separable.problem import Problem
 from scalinglaws.errors import require
 from scalinglaws.fitting import Estimator, Starts
 from scalinglaws.fitting.result import certificate
@@ -72,7 +73,7 @@ class ScheduleFit:
     at_bounds: tuple[str, ...]
     warnings: tuple[str, ...]
     records: Records
-    problem: Problem
+    problem: Problem[History]
     theta: Array
 
     def predict(self, path: Path | Schedule, steps: ArrayLike | None = None) -> Array:

@@ -18,8 +18,9 @@ from scalinglaws.comparison.schedule_laws.unseen import unseen_errors
 from scalinglaws.errors import require
 
 if TYPE_CHECKING:
-    from scalinglaws.comparison.schedule_laws.problem import Problem
+    from scalinglaws.comparison.schedule_laws.history import History
     from scalinglaws.comparison.schedule_laws.records import Records
+    from scalinglaws.comparison.separable.problem import Problem
 
 __all__ = ["Draws", "resample_stretches"]
 
@@ -52,7 +53,7 @@ class Draws:
 
 
 def resample_stretches(
-    problem: Problem,
+    problem: Problem[History],
     records: Records,
     theta: Array,
     replicates: int = 100,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scalinglaws.comparison.schedule_laws.history import History
 
 if TYPE_CHECKING:
-    from scalinglaws.comparison.schedule_laws.problem import Problem
+    from scalinglaws.comparison.separable.problem import Problem
 
 __all__ = ["unseen_errors"]
 
@@ -28,7 +28,7 @@ _MOST = 6
 _STARTS = 2
 
 
-def unseen_errors(problem: Problem) -> list[Array]:
+def unseen_errors(problem: Problem[History]) -> list[Array]:
     """Return the log errors, predicted minus measured, on the second half of each run or part that was left out.
 
     Parameters
@@ -52,7 +52,7 @@ def unseen_errors(problem: Problem) -> list[Array]:
     return [error for error in found if error is not None]
 
 
-def _error(problem: Problem, kept: Index, left: Index) -> Array | None:
+def _error(problem: Problem[History], kept: Index, left: Index) -> Array | None:
     known = _part(problem, kept)
     if kept.size <= len(problem.names) or not _tells_of_decay(known):
         return None
@@ -64,9 +64,9 @@ def _error(problem: Problem, kept: Index, left: Index) -> Array | None:
     return None if there is None else there[0]
 
 
-def _tells_of_decay(problem: Problem) -> bool:
+def _tells_of_decay(problem: Problem[History]) -> bool:
     return len(problem.law.amplitudes) <= 2 or bool(np.any(problem.look.drop[~problem.look.ramp] > 0))
 
 
-def _part(problem: Problem, keep: Index) -> Problem:
+def _part(problem: Problem[History], keep: Index) -> Problem[History]:
     return replace(problem, look=History.take(problem.look, keep), loss=problem.loss[keep])

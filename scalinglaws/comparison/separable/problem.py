@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
-from scalinglaws.comparison.schedule_laws.base import ScheduleLaw
-from scalinglaws.comparison.schedule_laws.history import History
-from scalinglaws.comparison.schedule_laws.minimise import End, minimise
+from scalinglaws.comparison.separable.law import Look, SeparableLaw
+from scalinglaws.comparison.separable.minimise import End, minimise
 from scalinglaws.errors import InputError, require
 from scalinglaws.fitting import Estimator, estimator
 
@@ -26,8 +26,8 @@ _LONGEST = 2.0
 """Longest step of the logarithm of a shape."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Problem:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Problem(Generic[Look]):
     """Minimise the sum of `estimator` over the log residuals of `loss`.
 
     Parameters
@@ -35,7 +35,7 @@ class Problem:
     law
         What is fitted.
     look
-        History of the records.
+        What the law reads of the records.
     loss
         Measured, shape (n,).
     estimator
@@ -44,8 +44,8 @@ class Problem:
         Shapes that are held.
     """
 
-    law: ScheduleLaw
-    look: History
+    law: SeparableLaw[Look]
+    look: Look
     loss: Array
     estimator: Estimator
     fixed: Mapping[str, float]
@@ -90,6 +90,11 @@ class Problem:
         by_shape = np.einsum("nas,a->ns", slopes[:, :, free], amplitudes) * shapes[free]
         jacobian = np.concatenate([features, by_shape], axis=1) / predicted[:, None]
         return np.log(predicted) - np.log(self.loss), jacobian
+
+    def objective(self, theta: Array) -> float:
+        """Return the sum of the losses at a point; infinite where the law is undefined."""
+        found = self.evaluate(theta)
+        return np.inf if found is None else float(np.sum(self.estimator.rho(found[0])))
 
     @property
     def bounds(self) -> tuple[Array, Array]:

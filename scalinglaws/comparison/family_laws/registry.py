@@ -1,0 +1,32 @@
+"""The family laws by name: add a file, then one entry here."""
+
+from __future__ import annotations
+
+from scalinglaws.comparison.family_laws.base import FamilyLaw
+from scalinglaws.comparison.family_laws.monomials import MONOMIALS
+from scalinglaws.errors import InputError
+
+__all__ = ["FAMILY_LAWS", "find_family_law"]
+
+FAMILY_LAWS: dict[str, FamilyLaw] = {law.name: law for law in (MONOMIALS,)}
+"""The laws by name."""
+
+
+def find_family_law(law: str | FamilyLaw) -> FamilyLaw:
+    """Return the law of that name; a law given as such passes through.
+
+    Raises
+    ------
+    InputError
+        For an unknown name.
+
+    Examples
+    --------
+    >>> find_family_law("monomials").formula
+    'L = E + A N^-a + B tau^-b'
+    """
+    if isinstance(law, FamilyLaw):
+        return law
+    if not isinstance(law, str) or law not in FAMILY_LAWS:
+        raise InputError(f"law = {law!r}: must be one of {', '.join(FAMILY_LAWS)}")
+    return FAMILY_LAWS[law]

@@ -1,0 +1,111 @@
+"""A law that is linear in its amplitudes once its shapes are known, whatever it looks at.
+
+    loss(record) = sum_a amplitude_a * feature_a(record; shapes)
+
+`Look` is what a law reads of the records: the `History` of a schedule law, the `FamilyCurves` of a family law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Features", "Look", "SeparableLaw", "Shape", "numeric"]
+
+Array = NDArray[np.float64]
+Look = TypeVar("Look")
+
+Features = Callable[[Array, Look], tuple[Array, Array]]
+"""Shapes (s,) and n records to features (n, a) and their derivatives by the shapes (n, a, s)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A parameter in which a law is not linear.
+
+    Parameters
+    ----------
+    name
+        As in the law's formula.
+    low, high
+        Range the fit may return, both positive; a fit that ends on one of them says so.
+    """
+
+    name: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeparableLaw(Generic[Look]):
+    """A named law, linear in its amplitudes.
+
+    Parameters
+    ----------
+    name
+        What users call it.
+    formula
+        For people.
+    source
+        The paper.
+    amplitudes
+        Names of the linear parameters, in the order of the features.
+    shapes
+        The other parameters, all positive.
+    features
+        The law itself; see `Features`.
+    starts
+        From what is known of the fitted runs to shapes worth starting from, shape (starts, shapes), best guess first.
+    signed
+        Amplitudes that may be negative; all others are >= 0.
+    """
+
+    name: str
+    formula: str
+    source: str
+    amplitudes: tuple[str, ...]
+    shapes: tuple[Shape, ...]
+    features: Features[Look]
+    starts: Callable[[Look], Array]
+    signed: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of all parameters: amplitudes, then shapes."""
+        return self.amplitudes + tuple(shape.name for shape in self.shapes)
+
+
+def numeric(features: Callable[[Array, Look], Array]) -> Features[Look]:
+    """Give a law without derivatives central differences in the logarithm of each shape.
+
+    Examples
+    --------
+    >>> law = numeric(lambda shapes, x: (x ** -shapes[0])[:, None])
+    >>> values, slopes = law(np.array([0.5]), np.array([1.0]))
+    >>> values.tolist(), slopes.shape
+    ([[1.0]], (1, 1, 1))
+    """
+    step = 1e-5
+
+    def both(shapes: Array, look: Look) -> tuple[Array, Array]:
+        slopes = []
+        for i, value in enumerate(shapes):
+            ends = [features(_moved(shapes, i, value * np.exp(sign * step)), look) for sign in (1.0, -1.0)]
+            slopes.append((ends[0] - ends[1]) / (2.0 * step * value))
+        values = features(shapes, look)
+        return values, np.stack(slopes, axis=-1) if slopes else np.zeros((*values.shape, 0))
+
+    return both
+
+
+def _moved(shapes: Array, i: int, value: float) -> Array:
+    moved = shapes.copy()
+    moved[i] = value
+    return moved
