@@ -1,9 +1,11 @@
-"""The law that every other one must beat: a power of size, a power of gradient-flow time, a constant.
+"""The laws that every other one must beat: a power of size, a power of tokens or gradient-flow time, a constant.
 
 No schedule beyond the sum of its rates, no cross term, no noise.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +14,13 @@ from scalinglaws.comparison.family_laws.base import FamilyLaw
 from scalinglaws.comparison.family_laws.curves import FamilyCurves
 from scalinglaws.comparison.separable.law import Shape
 
-__all__ = ["MONOMIALS"]
+__all__ = ["CHINCHILLA", "MONOMIALS"]
 
 Array = NDArray[np.float64]
 
 
-def _features(shapes: Array, curves: FamilyCurves) -> tuple[Array, Array]:
-    logs = np.log(np.stack([curves.N, curves.tau], axis=1))
+def _powers(shapes: Array, size: Array, time: Array) -> tuple[Array, Array]:
+    logs = np.log(np.stack([size, time], axis=1))
     powers = np.exp(-logs * shapes)
     features = np.concatenate([np.ones((logs.shape[0], 1)), powers], axis=1)
     slopes = np.zeros((*features.shape, 2))
@@ -38,6 +40,14 @@ MONOMIALS = FamilyLaw(
     source="the form of Hoffmann et al., arXiv 2203.15556, in gradient-flow time",
     amplitudes=("E", "A", "B"),
     shapes=(Shape(name="a", low=0.01, high=3.0), Shape(name="b", low=0.01, high=3.0)),
-    features=_features,
+    features=lambda shapes, curves: _powers(shapes, curves.N, curves.tau),
     starts=_starts,
+)
+
+CHINCHILLA = replace(
+    MONOMIALS,
+    name="chinchilla",
+    formula="L = E + A N^-a + B D^-b, D the tokens so far",
+    source="Hoffmann et al., arXiv 2203.15556",
+    features=lambda shapes, curves: _powers(shapes, curves.N, curves.tokens),
 )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from scalinglaws.comparison.family_laws.base import FamilyLaw
-from scalinglaws.comparison.family_laws.monomials import MONOMIALS
+from scalinglaws.comparison.family_laws.monomials import CHINCHILLA, MONOMIALS
+from scalinglaws.comparison.family_laws.plrf_terms import PLRF_TERMS
 from scalinglaws.errors import InputError
 
 __all__ = ["FAMILY_LAWS", "find_family_law"]
 
-FAMILY_LAWS: dict[str, FamilyLaw] = {law.name: law for law in (MONOMIALS,)}
+FAMILY_LAWS: dict[str, FamilyLaw] = {law.name: law for law in (CHINCHILLA, MONOMIALS, PLRF_TERMS)}
 """The laws by name."""
 
 

@@ -16,7 +16,7 @@ from scalinglaws.fitting.laws.formula import FormulaLaw
 from scalinglaws.fitting.laws.jets import Number
 from scalinglaws.fitting.laws.law import Numbers, Shape
 
-__all__ = ["PLRF_LAW", "plrf_law"]
+__all__ = ["PLRF_LAW", "Exponent", "plrf_law", "term_exponents"]
 
 Exponent = Callable[[Number, Number], Number]
 
@@ -46,7 +46,7 @@ def plrf_law(*, alpha_above: bool = True, beta_above: bool = True) -> FormulaLaw
     names = _TERMS[alpha_above, beta_above]
 
     def logs(p: Numbers, x: Numbers) -> list[Number]:
-        exponents = _exponents(alpha_above, beta_above)
+        exponents = term_exponents(alpha_above=alpha_above, beta_above=beta_above)
         powers = [[power(p["alpha"], p["beta"]) for power in exponents[name]] for name in names]
         return [-(x["params"] * of_d + x["tokens"] * of_r) for of_d, of_r in powers]
 
@@ -65,8 +65,15 @@ def plrf_law(*, alpha_above: bool = True, beta_above: bool = True) -> FormulaLaw
 
 
 @cache
-def _exponents(alpha_above: bool, beta_above: bool) -> dict[str, tuple[Exponent, Exponent]]:
-    """Derive the powers of d and r of every term of this corner; loads SymPy."""
+def term_exponents(*, alpha_above: bool, beta_above: bool) -> dict[str, tuple[Exponent, Exponent]]:
+    """Derive the powers (p, q) of d and r of every term of this corner, functions of (alpha, beta); loads SymPy.
+
+    Examples
+    --------
+    >>> p, q = term_exponents(alpha_above=True, beta_above=True)["F_ac"]
+    >>> p(1.0, 0.7), q(1.0, 0.7)
+    (1, 0.5)
+    """
     import sympy as sp
 
     from scalinglaws.symbolic.asymptotics import ALPHA, BETA
