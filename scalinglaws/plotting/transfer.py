@@ -71,7 +71,7 @@ def coordinate_changes(ds: xr.Dataset, *, ax: Axes | None = None) -> CoordinateA
     ax.set_xticks(ds["width"].values, [f"{w:g}" for w in ds["width"].values])
     ax.minorticks_off()
     ax.set_title(f"{ds.attrs['parameterization']}, after {int(last['update'])} updates")
-    ax.legend(title="slope")
+    ax.legend(title="slope", loc="upper left", bbox_to_anchor=(1.0, 1.0))  # too long to fit between the lines
     return CoordinateArtists(lines)
 
 
