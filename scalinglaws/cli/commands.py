@@ -51,7 +51,6 @@ def train(
     \b
     Example:
       scalinglaws train ladder.toml --out runs
-      scalinglaws train gpu --dry-run --flops-per-second 2e12
     """
     from scalinglaws.training import Ladder
 

@@ -101,11 +101,12 @@ def _workers():
 def test_a_worker_killed_in_the_middle_costs_no_other_run_and_no_finished_update(ladder, tmp_path):
     ladder["grid"].append({"width": 32, "tokens": 64 * 2000})
     name = "width32-tokens128k"  # the dearest: it goes first
+    others = set(_workers())  # of tests that ran before in this process
     killed = []
 
     def kill(progress):
         if not killed and (tmp_path / f"{name}.ckpt").exists():
-            killed.extend(_workers())
+            killed.extend(pid for pid in _workers() if pid not in others)
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
