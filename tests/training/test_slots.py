@@ -97,6 +97,7 @@ def _workers():
     return [pid for pid in pids if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+@pytest.mark.slow  # on a busy machine the run may end before it is seen to be killed
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the worker in /proc")
 def test_a_worker_killed_in_the_middle_costs_no_other_run_and_no_finished_update(ladder, tmp_path):
     ladder["grid"].append({"width": 32, "tokens": 64 * 2000})
