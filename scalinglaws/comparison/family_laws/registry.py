@@ -5,7 +5,7 @@ from __future__ import annotations
 from scalinglaws.comparison.family_laws.base import FamilyLaw
 from scalinglaws.comparison.family_laws.monomials import CHINCHILLA, MONOMIALS
 from scalinglaws.comparison.family_laws.plrf_terms import PLRF_TERMS
-from scalinglaws.errors import InputError
+from scalinglaws.comparison.separable.law import find_law
 
 __all__ = ["FAMILY_LAWS", "find_family_law"]
 
@@ -26,8 +26,4 @@ def find_family_law(law: str | FamilyLaw) -> FamilyLaw:
     >>> find_family_law("monomials").formula
     'L = E + A N^-a + B tau^-b'
     """
-    if isinstance(law, FamilyLaw):
-        return law
-    if not isinstance(law, str) or law not in FAMILY_LAWS:
-        raise InputError(f"law = {law!r}: must be one of {', '.join(FAMILY_LAWS)}")
-    return FAMILY_LAWS[law]
+    return find_law(law, FAMILY_LAWS)

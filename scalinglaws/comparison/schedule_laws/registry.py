@@ -10,7 +10,7 @@ from scalinglaws.comparison.schedule_laws.multi_power import MULTI_POWER
 from scalinglaws.comparison.schedule_laws.noise import NOISE
 from scalinglaws.comparison.schedule_laws.remembered import REMEMBERED
 from scalinglaws.comparison.schedule_laws.tau_power import TAU_POWER
-from scalinglaws.errors import InputError
+from scalinglaws.comparison.separable.law import find_law
 
 __all__ = ["SCHEDULE_LAWS", "find_schedule_law"]
 
@@ -33,8 +33,4 @@ def find_schedule_law(law: str | ScheduleLaw) -> ScheduleLaw:
     >>> find_schedule_law("tau-power").formula
     'L = L0 + A tau^-alpha'
     """
-    if isinstance(law, ScheduleLaw):
-        return law
-    if not isinstance(law, str) or law not in SCHEDULE_LAWS:
-        raise InputError(f"law = {law!r}: must be one of {', '.join(SCHEDULE_LAWS)}")
-    return SCHEDULE_LAWS[law]
+    return find_law(law, SCHEDULE_LAWS)

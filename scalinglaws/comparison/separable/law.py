@@ -7,17 +7,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Features", "Look", "SeparableLaw", "Shape", "numeric"]
+from scalinglaws.errors import InputError
+
+__all__ = ["Features", "Look", "SeparableLaw", "Shape", "find_law", "numeric"]
 
 Array = NDArray[np.float64]
 Look = TypeVar("Look")
+Law = TypeVar("Law", bound="SeparableLaw[Any]")
 
 Features = Callable[[Array, Look], tuple[Array, Array]]
 """Shapes (s,) and n records to features (n, a) and their derivatives by the shapes (n, a, s)."""
@@ -80,6 +83,15 @@ class SeparableLaw(Generic[Look]):
     def parameters(self) -> tuple[str, ...]:
         """Names of all parameters: amplitudes, then shapes."""
         return self.amplitudes + tuple(shape.name for shape in self.shapes)
+
+
+def find_law(law: str | Law, known: Mapping[str, Law]) -> Law:
+    """Return the law of that name; a law given as such passes through, and an unknown name is an `InputError`."""
+    if isinstance(law, SeparableLaw):
+        return law
+    if not isinstance(law, str) or law not in known:
+        raise InputError(f"law = {law!r}: must be one of {', '.join(known)}")
+    return known[law]
 
 
 def numeric(features: Callable[[Array, Look], Array]) -> Features[Look]:
