@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from scalinglaws._files import write_text
+from scalinglaws._numbers import plain
 from scalinglaws.plotting.style import human, scientific
 from scalinglaws.report.analysis import Analysis, paragraph
 from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows, span
@@ -73,16 +74,11 @@ def as_json(a: Analysis) -> dict[str, Any]:
         "held_out": t.to_dict(),
         "fit": a.fit.to_dict(),
         "intervals": {k: list(a.fit.interval(k, level=a.level)) for k in a.fit.params},
-        "optimum": _columns(a.optimum),
-        "runs": _columns(a.table),
+        "optimum": plain(a.optimum),
+        "runs": plain(a.table),
         "conventions": {"params": a.params_convention, "flops": a.flops_convention, "level": a.level},
         "version": version("scalinglaws"),
     }
-
-
-def _columns(ds: xr.Dataset) -> dict[str, list[Any]]:
-    columns = {str(k): v.values.tolist() for k, v in ds.variables.items() if v.ndim == 1}
-    return {k: [None if isinstance(x, float) and not np.isfinite(x) else x for x in v] for k, v in columns.items()}
 
 
 def _cards(a: Analysis) -> list[Card]:
