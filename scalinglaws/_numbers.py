@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-__all__ = ["human", "plain", "scientific", "span"]
+__all__ = ["human", "in_unit", "plain", "said_unit", "scientific", "span"]
 
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
@@ -34,6 +34,22 @@ def human(value: float) -> str:
 def _decimals(mantissa: float) -> int:
     """Return the decimals that leave three significant digits."""
     return 2 - min(2, int(np.log10(abs(mantissa))))
+
+
+def in_unit(what: str, unit: str) -> str:
+    """Name a loss with its unit, as axes and tables do; the unit of a mean squared error is 1, which says too little.
+
+    Examples
+    --------
+    >>> in_unit("final loss", "nats/token"), in_unit("final loss", "1")
+    ('final loss (nats/token)', 'final loss (mean squared error)')
+    """
+    return f"{what} ({said_unit(unit)})"
+
+
+def said_unit(unit: str) -> str:
+    """Say the unit of a loss in words; that of a mean squared error is 1."""
+    return "mean squared error" if unit == "1" else unit
 
 
 def plain(values: Any) -> Any:

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from scalinglaws._files import atomic_path, write_text
+from scalinglaws._numbers import said_unit
 from scalinglaws.comparison.collapsing.result import Collapse
 from scalinglaws.comparison.collapsing.sizes import BANDS
 from scalinglaws.plotting.collapse import (
@@ -84,7 +85,7 @@ def _page(c: Collapse, title: str) -> str:
     sizes = c.dataset.sizes
     return environment.get_template("page.html.j2").render(
         title=title,
-        subtitle=f"{sizes['run']} runs, {sizes['size']} sizes, nats per token",
+        subtitle=f"{sizes['run']} runs, {sizes['size']} sizes, {said_unit(c.dataset['loss'].attrs['units'])}",
         paragraph=c.verdict,
         cards=_cards(c),
         findings=c.findings,

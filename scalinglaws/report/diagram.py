@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from scalinglaws._files import atomic_path, write_text
+from scalinglaws._files import atomic_path, netcdf_bytes, write_text
 from scalinglaws.errors import require
 from scalinglaws.plotting.style import data_uri, scientific, styled
 
@@ -71,7 +71,7 @@ def write_diagram(atlas: xr.Dataset, path: str | os.PathLike[str], *, title: str
             with atomic_path(out) as temporary:
                 figure.savefig(temporary, format=out.suffix[1:])
     with atomic_path(out.with_suffix(".nc")) as temporary:
-        atlas.to_netcdf(temporary, engine="h5netcdf")
+        temporary.write_bytes(netcdf_bytes(atlas))
 
 
 def agreement_by_phase(atlas: xr.Dataset) -> list[Agreement]:

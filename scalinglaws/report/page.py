@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from scalinglaws._files import write_text
-from scalinglaws._numbers import plain
+from scalinglaws._numbers import plain, said_unit
 from scalinglaws.plotting.style import human, scientific
 from scalinglaws.report.analysis import Analysis, paragraph
 from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows, span
@@ -53,7 +53,8 @@ def render(a: Analysis, *, title: str = "Scaling report") -> str:
     )
     return environment.get_template("page.html.j2").render(
         title=title,
-        subtitle=f"{a.fit.table.rows} runs, {a.fit.law.name} law, {a.fit.estimator.name} estimator, nats per token",
+        subtitle=f"{a.fit.table.rows} runs, {a.fit.law.name} law, {a.fit.estimator.name} estimator, "
+        f"{said_unit(a.fit.table.loss_unit)}",
         paragraph=paragraph(a),
         cards=_cards(a),
         findings=a.findings,
@@ -83,13 +84,13 @@ def as_json(a: Analysis) -> dict[str, Any]:
 
 def _cards(a: Analysis) -> list[Card]:
     t, best = a.held_out, a.optimum.isel(flops=-1)
-    percent = f"{100 * a.level:.0f} %"
+    percent, unit = f"{100 * a.level:.0f} %", said_unit(a.fit.table.loss_unit)
     verdict = "inside the interval" if t.covered[0] else "outside the interval"
     return [
         Card(
             "predicted, not looked at",
             f"{t.predicted[0]:.4f}",
-            f"nats/token, {percent}: {t.low[0]:.4f} to {t.high[0]:.4f}",
+            f"{unit}, {percent}: {t.low[0]:.4f} to {t.high[0]:.4f}",
         ),
         Card("measured", f"{t.measured[0]:.4f}", f"{100 * t.relative_error[0]:+.2f} %, {verdict}"),
         Card(
@@ -185,7 +186,13 @@ def _provenance(a: Analysis) -> list[str]:
     }
     lines = [
         f"N counts {a.params_convention.replace('_', '-')} parameters, C is {a.flops_convention}, D is tokens seen.",
-        "Losses are natural-log cross-entropies on held-out text; every interval names its level.",
+        _loss_line(a),
         f"scalinglaws {version('scalinglaws')}, numpy {np.__version__}, xarray {xr.__version__}",
     ]
     return lines + [f"{key}: {value}" for key, value in kept.items()]
+
+
+def _loss_line(a: Analysis) -> str:
+    squared = a.fit.table.loss_unit == "1"
+    what = "held-out mean squared errors" if squared else "natural-log cross-entropies on held-out text"
+    return f"Losses are {what}; every interval names its level."
