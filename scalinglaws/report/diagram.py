@@ -13,6 +13,7 @@ import xarray as xr
 from scalinglaws._files import atomic_path, netcdf_bytes, write_text
 from scalinglaws.errors import require
 from scalinglaws.plotting.style import data_uri, scientific, styled
+from scalinglaws.report.layout import fill
 
 __all__ = ["Agreement", "agreement_by_phase", "check_out", "write_diagram"]
 
@@ -106,14 +107,10 @@ def agreement_by_phase(atlas: xr.Dataset) -> list[Agreement]:
 
 
 def _page(atlas: xr.Dataset, uri: str, title: str) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("scalinglaws", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     rows = agreement_by_phase(atlas)
     done, total = sum(row.cells for row in rows), atlas["status"].size
-    return environment.get_template("diagram.html.j2").render(
+    return fill(
+        "diagram.html.j2",
         title=title,
         paragraph=(
             "Compute-optimal exponents of one-pass SGD on power-law random features over data complexity alpha and "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,26 +14,10 @@ from scalinglaws._files import write_text
 from scalinglaws._numbers import plain, said_unit
 from scalinglaws.plotting.style import human, scientific
 from scalinglaws.report.analysis import Analysis, paragraph
+from scalinglaws.report.layout import Card, Grid, fill
 from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows, span
 
 __all__ = ["as_json", "render", "write_report"]
-
-
-class Card(NamedTuple):
-    """One figure to see at a glance."""
-
-    label: str
-    value: str
-    detail: str
-
-
-class Grid(NamedTuple):
-    """One table of the page."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
-    note: str
 
 
 def write_report(a: Analysis, path: str | os.PathLike[str], *, title: str = "Scaling report") -> None:
@@ -44,14 +28,10 @@ def write_report(a: Analysis, path: str | os.PathLike[str], *, title: str = "Sca
 
 def render(a: Analysis, *, title: str = "Scaling report") -> str:
     """Return the self-contained HTML page: no script, no address outside itself."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     from scalinglaws.report.figures import figures
 
-    environment = Environment(
-        loader=PackageLoader("scalinglaws", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("page.html.j2").render(
+    return fill(
+        "page.html.j2",
         title=title,
         subtitle=f"{a.fit.table.rows} runs, {a.fit.law.name} law, {a.fit.estimator.name} estimator, "
         f"{said_unit(a.fit.table.loss_unit)}",
