@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["atomic_path", "write_text"]
+import xarray as xr
+
+__all__ = ["atomic_path", "netcdf_bytes", "write_text"]
 
 
 @contextmanager
@@ -43,3 +46,10 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write `text` to `path` atomically, as UTF-8."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def netcdf_bytes(ds: xr.Dataset) -> bytes:
+    """Return the content of a NetCDF-4 file: HDF5 2.0 ends the process (SIGSEGV) when the disk it writes to is full."""
+    content = io.BytesIO()
+    ds.to_netcdf(content, engine="h5netcdf")
+    return content.getvalue()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
-__all__ = ["human", "scientific", "span"]
+__all__ = ["human", "in_unit", "plain", "said_unit", "scientific", "span"]
 
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 
@@ -31,6 +34,47 @@ def human(value: float) -> str:
 def _decimals(mantissa: float) -> int:
     """Return the decimals that leave three significant digits."""
     return 2 - min(2, int(np.log10(abs(mantissa))))
+
+
+def in_unit(what: str, unit: str) -> str:
+    """Name a loss with its unit, as axes and tables do; the unit of a mean squared error is 1, which says too little.
+
+    Examples
+    --------
+    >>> in_unit("final loss", "nats/token"), in_unit("final loss", "1")
+    ('final loss (nats/token)', 'final loss (mean squared error)')
+    """
+    return f"{what} ({said_unit(unit)})"
+
+
+def said_unit(unit: str) -> str:
+    """Say the unit of a loss in words; that of a mean squared error is 1."""
+    return "mean squared error" if unit == "1" else unit
+
+
+def plain(values: Any) -> Any:
+    """Return nested mappings, lists and numbers for JSON, with None for what is not finite.
+
+    Parameters
+    ----------
+    values
+        Numbers, text, arrays, labelled tables, and mappings and sequences of them.
+
+    Examples
+    --------
+    >>> plain({"interval": np.array([1.0, np.inf]), "runs": ("a", "b"), "count": np.int64(3)})
+    {'interval': [1.0, None], 'runs': ['a', 'b'], 'count': 3}
+    >>> plain(xr.Dataset({"loss": ("step", [3.0, np.nan])}))
+    {'loss': [3.0, None]}
+    """
+    if isinstance(values, xr.Dataset):
+        return {str(name): plain(variable.values) for name, variable in values.variables.items()}
+    if isinstance(values, Mapping):
+        return {key: plain(value) for key, value in values.items()}
+    if isinstance(values, list | tuple) or (isinstance(values, np.ndarray) and values.ndim):
+        return [plain(part) for part in values]
+    value = values.item() if isinstance(values, np.generic | np.ndarray) else values
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def scientific(value: float) -> str:

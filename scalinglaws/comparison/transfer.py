@@ -18,6 +18,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from scalinglaws._numbers import plain
 from scalinglaws.curves import Run, iter_runs
 from scalinglaws.errors import require
 
@@ -47,7 +48,9 @@ class RateTransfer:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON: one entry for each parameterization; what is not finite becomes None."""
         names = self.dataset["parameterization"].values
-        tables = {str(name): _plain(self.dataset.sel(parameterization=name)) for name in names}
+        tables = {
+            str(name): plain(self.dataset.sel(parameterization=name).drop_vars("parameterization")) for name in names
+        }
         return {"verdict": self.verdict} | tables
 
 
@@ -87,17 +90,6 @@ def rate_transfer(runs: xr.Dataset | Iterable[Run]) -> RateTransfer:
     ds["regret"].attrs |= {"units": "nats/token", "long_name": "loss added by the best rate of the smallest width"}
     ds["sensitivity"].attrs |= {"units": "nats/token", "long_name": "learning-rate sensitivity"}
     return RateTransfer(ds, " ".join(_sentence(ds.sel(parameterization=name)) for name in grid))
-
-
-def _plain(table: xr.Dataset) -> dict[str, Any]:
-    arrays = {"width": table["width"], "rate": table["rate"], **table.data_vars}
-    return {str(name): _finite(array.values.tolist()) for name, array in arrays.items()}
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_finite(part) for part in value]
-    return value if np.isfinite(value) else None
 
 
 def _final_losses(runs: Iterable[Run]) -> dict[str, tuple[xr.DataArray, float]]:

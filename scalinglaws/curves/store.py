@@ -8,7 +8,6 @@ with values silently changed. A file without one, written by another program, is
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +16,7 @@ import h5py
 import numpy as np
 import xarray as xr
 
-from scalinglaws._files import atomic_path
+from scalinglaws._files import atomic_path, netcdf_bytes
 from scalinglaws.curves.family import iter_runs
 from scalinglaws.curves.schema import SCHEMA, VARIABLES, validate
 from scalinglaws.errors import InputError
@@ -61,10 +60,8 @@ def save_curves(ds: xr.Dataset, path: str | os.PathLike[str]) -> None:
     for name, value in ds.attrs.items():
         if not isinstance(value, str | int | float | np.number) or isinstance(value, bool):
             raise InputError(f"attrs: {name} is a {type(value).__name__}, and a file keeps text and numbers")
-    content = io.BytesIO()  # HDF5 2.0 ends the process (SIGSEGV) when the disk it writes to is full
-    ds.drop_encoding().to_netcdf(content, engine="h5netcdf")
     with atomic_path(path) as temporary:
-        temporary.write_bytes(_sealed(content.getvalue()))
+        temporary.write_bytes(_sealed(netcdf_bytes(ds.drop_encoding())))
 
 
 def load_curves(path: str | os.PathLike[str]) -> xr.Dataset:

@@ -91,7 +91,9 @@ def end_points(ds: xr.Dataset, *, params: str = "total", flops: str = "6ND") -> 
         "flops": flops_by(tail, flops, params=params).values,
         "loss": tail["loss"].values,
     }
-    return _table(tail["run"].values, values, extra, notes, params_convention=params, flops_convention=flops)
+    table = _table(tail["run"].values, values, extra, notes, params_convention=params, flops_convention=flops)
+    table["loss"].attrs["units"] = ds["loss"].attrs["units"]
+    return table
 
 
 def read_table(

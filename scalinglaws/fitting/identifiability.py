@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scalinglaws._numbers import plain
 from scalinglaws.errors import InputError, require
 from scalinglaws.fitting.derivatives import free_parameters, log_surface, slope
 from scalinglaws.fitting.diagnostics import about_design, collinear_power
@@ -103,10 +104,10 @@ class Design:
             "distinct": self.distinct,
             "decades": dict(self.decades),
             "collinear_power": self.collinear_power,
-            "condition": self.condition if np.isfinite(self.condition) else None,
+            "condition": plain(self.condition),
             "sloppiest": dict(self.sloppiest),
             "trading": list(self.trading),
-            "unseen": self.unseen if np.isfinite(self.unseen) else None,
+            "unseen": plain(self.unseen),
             "direction": self.direction(),
             "reach": self.reach,
             "warnings": list(self.warnings),

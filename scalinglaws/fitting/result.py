@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from scalinglaws._numbers import plain
 from scalinglaws.fitting.bootstrap import Bootstrap, resample
 from scalinglaws.fitting.estimators import Estimator
 from scalinglaws.fitting.information import information
@@ -329,7 +330,7 @@ class Fit:
             "gradient_norm": self.gradient_norm,
             "converged": self.converged,
             "starts": {name: getattr(self.starts, name) for name in Starts.__slots__},
-            "condition": self.condition if np.isfinite(self.condition) else None,
+            "condition": plain(self.condition),
             "at_bounds": list(self.at_bounds),
             "warnings": list(self.warnings),
             "rows": self.table.rows,

@@ -45,6 +45,8 @@ class Table:
         Label of the group a row belongs to, for the bootstrap; each row is its own group if not given.
     run
         Names; row numbers if not given.
+    loss_unit
+        Of the loss: "nats/token", or "1" for a mean squared error.
     extra
         Further numbers by name, which a law may ask for; see `EXTRA`. Checked when a law does.
 
@@ -67,6 +69,7 @@ class Table:
     weight: Any = None
     cluster: Any = None
     run: Any = None
+    loss_unit: str = "nats/token"
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -129,7 +132,8 @@ class Table:
         """Return the rows of a boolean mask or of indices."""
         which = np.asarray(rows)
         columns = {name: getattr(self, name)[which] for name in _COLUMNS}
-        return Table(**columns, extra={name: values[which] for name, values in self.extra.items()})
+        extra = {name: values[which] for name, values in self.extra.items()}
+        return Table(**columns, loss_unit=self.loss_unit, extra=extra)
 
     def to_dict(self) -> dict[str, list[Any]]:
         """Return plain lists, for JSON."""
@@ -137,7 +141,7 @@ class Table:
         return {name: [None if value != value else value for value in v.tolist()] for name, v in columns.items()}
 
 
-_COLUMNS = tuple(f.name for f in fields(Table) if f.name != "extra")
+_COLUMNS = tuple(f.name for f in fields(Table) if f.name not in ("loss_unit", "extra"))
 
 
 def _positive(name: str, values: Any) -> Array:
@@ -195,4 +199,5 @@ def as_table(data: Any, *, params: str = "total", flops: str = "6ND") -> Table:
         require(found == ("run",), f"table: dimensions of {name}", found, "must be ('run',)")
     columns: dict[str, Any] = {name: data[name].values for name in _COLUMNS if name in data}
     extra = {name: np.asarray(data[name].values, np.float64) for name in EXTRA if name in data}
-    return Table(**columns, extra={name: values for name, values in extra.items() if np.isfinite(values).any()})
+    known = {name: values for name, values in extra.items() if np.isfinite(values).any()}
+    return Table(**columns, loss_unit=data["loss"].attrs.get("units", "nats/token"), extra=known)

@@ -57,15 +57,17 @@ def gram_rule(first: float, last: float, order: int) -> tuple[NDArray[np.float64
     return nodes, np.asarray(count * vectors[0] ** 2, dtype=np.float64)
 
 
-def power_sum_nodes(v: float, alpha: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def power_sum_nodes(v: float, alpha: float, head: int = HEAD) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Nodes j and weights for sums over the integers 1, ..., v of functions smooth in log j.
 
     Parameters
     ----------
     v
-        Last integer, finite.
+        Last integer, finite; a number between two integers continues the sum smoothly in v, from 2.5 `head` on.
     alpha
         The functions vary on the scale of j^(-2 alpha): sets the order of the panels.
+    head
+        Terms summed one by one.
 
     Returns
     -------
@@ -79,12 +81,12 @@ def power_sum_nodes(v: float, alpha: float) -> tuple[NDArray[np.float64], NDArra
     >>> round(float(weights @ j**-2.0), 13) == round(math.pi**2 / 6 - 1e-15, 13)
     True
     """
-    head = min(v, float(HEAD))
-    nodes, weights = [np.arange(1.0, head + 1.0)], [np.ones(int(head))]
-    if v > HEAD:
+    first = int(min(v, head))
+    nodes, weights = [np.arange(1.0, first + 1.0)], [np.ones(first)]
+    if v > head:
         order = math.ceil(8.0 + 8.0 * alpha)
-        panels = math.ceil(math.log2(v / HEAD))
-        edges = np.rint(HEAD * (v / HEAD) ** (np.arange(panels + 1) / panels))
+        panels = math.ceil(math.log2(v / head))
+        edges = np.rint(head * (v / head) ** (np.arange(panels + 1) / panels))
         edges[-1] = v
         for below, above in pairwise(edges):
             x, w = gram_rule(below + 1.0, above, order)

@@ -12,7 +12,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, label_log, scientific, size_colors
+from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, in_unit, label_log, scientific, size_colors
 from scalinglaws.prediction.measured import Approaches, IsoFlop
 from scalinglaws.prediction.measured.differences import WORDS, interval
 
@@ -70,7 +70,7 @@ def isoflop_slices(found: IsoFlop, *, ax: Axes | None = None) -> SliceArtists:
     least = np.array([found.table.loss[each.rows].min() for each in found.slices])
     spread = max(float(np.ptp(least)), 0.1 * float(least.min()))
     top = max(float(found.table.loss[each.rows].max()) for each in found.slices)
-    ax.set(xscale="log", xlabel="parameters N", ylabel="final loss (nats/token)")
+    ax.set(xscale="log", xlabel="parameters N", ylabel=in_unit("final loss", found.table.loss_unit))
     ax.set_ylim(least.min() - 0.15 * spread, min(top + 0.05 * spread, least.max() + _HEADROOM * spread))
     label_log(ax.xaxis)
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)

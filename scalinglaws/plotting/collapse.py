@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from scalinglaws.comparison.collapsing.irreducible import PFLOP
 from scalinglaws.comparison.collapsing.result import Collapse
-from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, label_log, size_colors
+from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, in_unit, label_log, size_colors
 
 __all__ = [
     "DeviationArtists",
@@ -156,7 +156,7 @@ def end_losses(c: Collapse, *, ax: Axes | None = None) -> EndArtists:
         ax.axhspan(fit.low, fit.high, color=_BAND, zorder=0, label=f"$L_0$, {100 * fit.level:.0f} % interval")
     ax.axhline(c.irreducible.value, color=MEASURED, lw=1.0, ls="--", label=f"subtracted: {c.irreducible.value:.4g}")
     ax.set(xscale="log", xlabel=f"compute at the end, 6 N t* ({'FLOP' if in_flops else 'arbitrary units'})")
-    ax.set_ylabel("final loss (nats/token)")
+    ax.set_ylabel(in_unit("final loss", ds["loss"].attrs["units"]))
     ax.legend()
     return EndArtists(points, line)
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from scalinglaws.curves import flops_by, iter_runs, params_by
-from scalinglaws.plotting.style import MEASURED, axes_of, label_log, size_colors
+from scalinglaws.plotting.style import MEASURED, axes_of, in_unit, label_log, size_colors
 
 __all__ = ["CurveArtists", "compute_curves", "envelope"]
 
@@ -84,7 +84,11 @@ def compute_curves(
     grid, best = envelope(drawn)
     (line,) = ax.plot(grid, best, "--", color=MEASURED, lw=1.2, label="envelope: best loss within the budget")
     counted = "recorded FLOPs" if flops == "recorded" else f"6 N D, N = {params.replace('_', '-')} parameters"
-    ax.set(xscale="log", xlabel=f"training compute (FLOP; {counted})", ylabel="held-out loss (nats/token)")
+    ax.set(
+        xscale="log",
+        xlabel=f"training compute (FLOP; {counted})",
+        ylabel=in_unit("held-out loss", ds["loss"].attrs["units"]),
+    )
     final = min(y[-1] for _, y in drawn)
     top = min(max(float(y[0]) for _, y in drawn), 2.2 * final)
     ax.set_ylim(0.96 * final, top)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from scalinglaws.fitting import Fit
-from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, label_log, size_colors
+from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, in_unit, label_log, size_colors
 
 __all__ = ["ResidualArtists", "TermArtists", "data_term", "residuals", "size_term"]
 
@@ -43,7 +43,7 @@ def size_term(fit: Fit, *, ax: Axes | None = None) -> TermArtists:
     taken_out = fit.predict(n, d) - fit.predict(n, np.inf)
     grid = np.geomspace(n.min() / 1.3, n.max() * 1.3, 100)
     artists = _term(axes_of(ax), n, fit.table.loss - taken_out, d, grid, fit.predict(grid, np.inf), _floor(fit))
-    axes_of(ax).set(xlabel="parameters N", ylabel="size term of the loss (nats/token)")
+    axes_of(ax).set(xlabel="parameters N", ylabel=in_unit("size term of the loss", fit.table.loss_unit))
     return artists
 
 
@@ -53,7 +53,7 @@ def data_term(fit: Fit, *, ax: Axes | None = None) -> TermArtists:
     taken_out = fit.predict(n, d) - fit.predict(np.inf, d)
     grid = np.geomspace(d.min() / 1.3, d.max() * 1.3, 100)
     artists = _term(axes_of(ax), d, fit.table.loss - taken_out, n, grid, fit.predict(np.inf, grid), _floor(fit))
-    axes_of(ax).set(xlabel="training tokens D", ylabel="data term of the loss (nats/token)")
+    axes_of(ax).set(xlabel="training tokens D", ylabel=in_unit("data term of the loss", fit.table.loss_unit))
     return artists
 
 

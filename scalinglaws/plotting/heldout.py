@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from scalinglaws.curves import Run
-from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, label_log
+from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, in_unit, label_log
 from scalinglaws.prediction import HeldOut
 
 __all__ = ["AgreementArtists", "HeldOutArtists", "agreement", "held_out"]
@@ -55,7 +55,7 @@ def held_out(result: HeldOut, curve: Run, *, ax: Axes | None = None) -> HeldOutA
     bar = ax.errorbar(
         tokens[-1:] * 1.12, [predicted], yerr=_spread(result, [index]), fmt="D", color=PREDICTED, capsize=4, label=label
     )
-    ax.set(xscale="log", xlabel="training tokens", ylabel="held-out loss (nats/token)")
+    ax.set(xscale="log", xlabel="training tokens", ylabel=in_unit("held-out loss", result.fit.table.loss_unit))
     top = min(float(curve.loss[seen][0]), 1.7 * measured)
     ax.set_ylim(min(measured, float(result.low[index])) * 0.97, top)
     ax.set_xlim(float(tokens[seen][np.argmax(curve.loss[seen] <= top)]) / 1.5, tokens[-1] * 1.6)
@@ -83,7 +83,7 @@ def agreement(result: HeldOut, *, ax: Axes | None = None) -> AgreementArtists:
         zorder=4,
         label=f"held out, {100 * result.level:.0f} % interval",
     )
-    ax.set(xlabel="predicted loss (nats/token)", ylabel="measured loss (nats/token)")
+    ax.set(xlabel=in_unit("predicted loss", table.loss_unit), ylabel=in_unit("measured loss", table.loss_unit))
     ax.legend(loc="upper left")
     return AgreementArtists(fitted, bars, identity)
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from scalinglaws.fitting import Fit
-from scalinglaws.plotting.style import PREDICTED, axes_of, label_log, scientific, size_colors
+from scalinglaws.plotting.style import PREDICTED, axes_of, in_unit, label_log, scientific, size_colors
 
 __all__ = ["IsoflopArtists", "isoflop"]
 
@@ -57,7 +57,7 @@ def isoflop(fit: Fit, flops: ArrayLike, *, level: float = 0.9, ax: Axes | None =
     losses = np.concatenate([fit.table.loss, best["loss"]])
     pad = 0.06 * np.ptp(losses)
     limits = (losses.min() - pad, losses.max() + pad)
-    ax.set(xscale="log", xlabel="parameters N", ylabel="final loss (nats/token)", ylim=limits)
+    ax.set(xscale="log", xlabel="parameters N", ylabel=in_unit("final loss", fit.table.loss_unit), ylim=limits)
     label_log(ax.xaxis)
     ax.legend(loc="upper right")
     return IsoflopArtists(curves, points, optima)

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
-from scalinglaws._numbers import human, scientific
+from scalinglaws._numbers import human, in_unit, scientific
 
 __all__ = [
     "MEASURED",
@@ -26,6 +26,7 @@ __all__ = [
     "axes_of",
     "data_uri",
     "human",
+    "in_unit",
     "label_log",
     "scientific",
     "size_colors",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scalinglaws._numbers import plain
 from scalinglaws.errors import require, require_share
 from scalinglaws.fitting.estimate import fit
 from scalinglaws.fitting.laws import Law
@@ -70,10 +71,10 @@ class Multiplier:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON; infinite numbers as None."""
-        arrays = {name: _plain(getattr(self, name)) for name in ("flops", "multiplier", "low", "high")}
-        pairs = {name: _plain(np.array(getattr(self, name))) for name in ("overall", "trend")}
-        plain = {name: getattr(self, name) for name in ("p_value", "sentence", "level")}
-        return arrays | pairs | plain | {"notes": list(self.notes)}
+        arrays = {name: plain(getattr(self, name)) for name in ("flops", "multiplier", "low", "high")}
+        pairs = {name: plain(getattr(self, name)) for name in ("overall", "trend")}
+        rest = {name: getattr(self, name) for name in ("p_value", "sentence", "level")}
+        return arrays | pairs | rest | {"notes": list(self.notes)}
 
 
 def compute_multiplier(
@@ -222,7 +223,3 @@ def _notes(fits: list[Fit], budgets: Array) -> tuple[str, ...]:
         if budgets[0] < 0.999 * low or budgets[-1] > 1.001 * high:
             notes.append(f"{name}: budgets outside of its runs, {low:.3g} to {high:.3g} FLOP, are extrapolated")
     return tuple(notes)
-
-
-def _plain(values: Array) -> list[float | None]:
-    return [float(v) if np.isfinite(v) else None for v in values]

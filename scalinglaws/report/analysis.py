@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from scalinglaws._numbers import said_unit
 from scalinglaws.curves import end_points
 from scalinglaws.errors import require
 from scalinglaws.fitting import Fit, fit
@@ -137,10 +138,10 @@ def _test_sentence(a: Analysis) -> str:
             f"Predicting {t.measured.size} held-out runs from the rest, the law was off by at most {worst:.2f} % and "
             f"{inside} of them fell inside their {100 * a.level:.0f} % intervals."
         )
-    verdict = "inside" if inside else "outside"
+    verdict, unit = "inside" if inside else "outside", said_unit(a.fit.table.loss_unit)
     return (
         f"Fitted without the run {t.names[0]}, which took {t.extrapolation:.1f} times the compute of the largest "
-        f"fitted run, the {a.fit.law.name} law predicts its final loss as {t.predicted[0]:.4f} nats/token "
+        f"fitted run, the {a.fit.law.name} law predicts its final loss as {t.predicted[0]:.4f} {unit} "
         f"({100 * a.level:.0f} % interval {t.low[0]:.4f} to {t.high[0]:.4f}); measured was {t.measured[0]:.4f}, "
         f"{verdict} the interval and {100 * t.relative_error[0]:+.2f} % from the prediction."
     )
@@ -153,7 +154,7 @@ def _optimum_sentence(a: Analysis) -> str:
         f"With {scientific(float(best['flops']))} FLOP the compute-optimal model has {human(float(best['params']))} "
         f"parameters ({human(low)} to {human(high)}) and sees {human(float(best['tokens']))} tokens, "
         f"{float(best['tokens_per_param']):.3g} per parameter, for a loss of {float(best['loss']):.3f} "
-        f"({float(best['loss_low']):.3f} to {float(best['loss_high']):.3f}) nats/token."
+        f"({float(best['loss_low']):.3f} to {float(best['loss_high']):.3f}) {said_unit(a.fit.table.loss_unit)}."
     )
 
 

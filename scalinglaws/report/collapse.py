@@ -9,10 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from scalinglaws._files import atomic_path, write_text
+from scalinglaws._numbers import said_unit
 from scalinglaws.comparison.collapsing.result import Collapse
 from scalinglaws.comparison.collapsing.sizes import BANDS
 from scalinglaws.plotting.collapse import (
@@ -22,10 +21,9 @@ from scalinglaws.plotting.collapse import (
     normalised_curves,
     size_differences,
 )
-from scalinglaws.plotting.style import data_uri, styled
+from scalinglaws.plotting.style import styled
 from scalinglaws.report.diagram import check_out
-from scalinglaws.report.figures import Picture
-from scalinglaws.report.page import Card, Grid
+from scalinglaws.report.layout import Card, Grid, Picture, fill, picture
 
 __all__ = ["write_collapse"]
 
@@ -76,30 +74,23 @@ def write_collapse(c: Collapse, path: str | os.PathLike[str], *, title: str = "C
 
 
 def _page(c: Collapse, title: str) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("scalinglaws", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     sizes = c.dataset.sizes
-    return environment.get_template("page.html.j2").render(
+    return fill(
+        "page.html.j2",
         title=title,
-        subtitle=f"{sizes['run']} runs, {sizes['size']} sizes, nats per token",
+        subtitle=f"{sizes['run']} runs, {sizes['size']} sizes, {said_unit(c.dataset['loss'].attrs['units'])}",
         paragraph=c.verdict,
         cards=_cards(c),
         findings=c.findings,
         notes=[],
-        figures=[_picture(c, *view) for view in _VIEWS],
+        figures=[_view(c, *view) for view in _VIEWS],
         tables=[_sizes(c)],
         provenance=_provenance(c),
     )
 
 
-def _picture(c: Collapse, title: str, caption: str, draw: Callable[..., object]) -> Picture:
-    figure = Figure(figsize=(8.4, 4.4))
-    ax: Axes = figure.subplots()
-    draw(c, ax=ax)
-    return Picture(title, data_uri(figure), caption)
+def _view(c: Collapse, title: str, caption: str, draw: Callable[..., object]) -> Picture:
+    return picture(title, caption, lambda figure: draw(c, ax=figure.subplots()))
 
 
 def _cards(c: Collapse) -> list[Card]:

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from scalinglaws._files import atomic_path, write_text
+from scalinglaws._files import atomic_path, netcdf_bytes, write_text
 from scalinglaws.errors import require
 from scalinglaws.plotting.style import data_uri, scientific, styled
+from scalinglaws.report.layout import fill
 
 __all__ = ["Agreement", "agreement_by_phase", "check_out", "write_diagram"]
 
@@ -71,7 +72,7 @@ def write_diagram(atlas: xr.Dataset, path: str | os.PathLike[str], *, title: str
             with atomic_path(out) as temporary:
                 figure.savefig(temporary, format=out.suffix[1:])
     with atomic_path(out.with_suffix(".nc")) as temporary:
-        atlas.to_netcdf(temporary, engine="h5netcdf")
+        temporary.write_bytes(netcdf_bytes(atlas))
 
 
 def agreement_by_phase(atlas: xr.Dataset) -> list[Agreement]:
@@ -106,14 +107,10 @@ def agreement_by_phase(atlas: xr.Dataset) -> list[Agreement]:
 
 
 def _page(atlas: xr.Dataset, uri: str, title: str) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("scalinglaws", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     rows = agreement_by_phase(atlas)
     done, total = sum(row.cells for row in rows), atlas["status"].size
-    return environment.get_template("diagram.html.j2").render(
+    return fill(
+        "diagram.html.j2",
         title=title,
         paragraph=(
             "Compute-optimal exponents of one-pass SGD on power-law random features over data complexity alpha and "

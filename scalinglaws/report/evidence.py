@@ -10,7 +10,7 @@ import xarray as xr
 from scalinglaws._numbers import human, scientific, span
 from scalinglaws.prediction.advising import Advice, Candidate
 from scalinglaws.prediction.measured.differences import WORDS
-from scalinglaws.report.page import Grid
+from scalinglaws.report.layout import Grid
 
 __all__ = ["evidence"]
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 from matplotlib.figure import Figure
 
 from scalinglaws.curves import iter_runs
@@ -12,7 +9,6 @@ from scalinglaws.plotting import (
     agreement,
     compute_curves,
     data_term,
-    data_uri,
     held_out,
     isoflop,
     residuals,
@@ -20,16 +16,9 @@ from scalinglaws.plotting import (
     styled,
 )
 from scalinglaws.report.analysis import Analysis
+from scalinglaws.report.layout import Picture, picture
 
-__all__ = ["Picture", "figures"]
-
-
-class Picture(NamedTuple):
-    """One figure of the page: its heading, its `data:` address and its caption."""
-
-    title: str
-    uri: str
-    caption: str
+__all__ = ["figures"]
 
 
 def figures(a: Analysis) -> list[Picture]:
@@ -37,12 +26,6 @@ def figures(a: Analysis) -> list[Picture]:
     drawn = [_curves, _held_out, _terms, _isoflop] if a.curves is not None else [_held_out, _terms, _isoflop]
     with styled():
         return [draw(a) for draw in drawn]
-
-
-def _picture(title: str, caption: str, draw: Callable[[Figure], object], size: tuple[float, float]) -> Picture:
-    figure = Figure(figsize=size)
-    draw(figure)
-    return Picture(title, data_uri(figure), caption)
 
 
 def _curves(a: Analysis) -> Picture:
@@ -55,7 +38,7 @@ def _curves(a: Analysis) -> Picture:
         "loss any run reached within a budget. Points inside a run are measured before its learning rate has decayed, "
         "so only the dots enter the fit."
     )
-    return _picture("Loss curves over compute", caption, draw, (8.4, 4.4))
+    return picture("Loss curves over compute", caption, draw)
 
 
 def _held_out(a: Analysis) -> Picture:
@@ -77,7 +60,7 @@ def _held_out(a: Analysis) -> Picture:
         held_out(t, curve, ax=left)
         agreement(t, ax=right)
 
-    return _picture("The held-out run: predicted against measured", caption, draw, (9.6, 4.2))
+    return picture("The held-out run: predicted against measured", caption, draw, (9.6, 4.2))
 
 
 def _terms(a: Analysis) -> Picture:
@@ -89,9 +72,9 @@ def _terms(a: Analysis) -> Picture:
         hidden = size_term(a.fit, ax=axes[0]).hidden + data_term(a.fit, ax=axes[1]).hidden
         residuals(a.fit, ax=axes[2])
 
-    picture = _picture("The fit: loss against size, against data, and what is left", "", draw, (10.4, 3.7))
+    made = picture("The fit: loss against size, against data, and what is left", "", draw, (10.4, 3.7))
     omitted = f" {hidden} points below the fitted limit cannot be shown on a log axis." if hidden else ""
-    return picture._replace(
+    return made._replace(
         caption="Left and middle: the loss above its fitted limit with the other term taken out by the law (coloured "
         "by the other quantity), and the law. Right: residuals; a trend here would mean the law is wrong." + omitted
     )
@@ -106,4 +89,4 @@ def _isoflop(a: Analysis) -> Picture:
     def draw(figure: Figure) -> None:
         isoflop(a.fit, a.optimum["flops"].values, level=a.level, ax=figure.subplots())
 
-    return _picture("IsoFLOP curves and the compute-optimal size", caption, draw, (8.4, 4.4))
+    return picture("IsoFLOP curves and the compute-optimal size", caption, draw)

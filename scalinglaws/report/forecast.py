@@ -11,6 +11,7 @@ from scalinglaws._files import atomic_path, write_text
 from scalinglaws.comparison.schedule_laws import Forecast
 from scalinglaws.plotting.style import data_uri, human, styled
 from scalinglaws.report.diagram import check_out
+from scalinglaws.report.layout import fill
 
 __all__ = ["HEADER", "forecast_sentence", "law_rows", "plain_forecast", "write_forecasts"]
 
@@ -96,14 +97,10 @@ def write_forecasts(forecasts: Sequence[Forecast], path: str | os.PathLike[str])
 
 
 def _page(forecasts: Sequence[Forecast], uri: str) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("scalinglaws", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     notes = [f"{f.size}: {caution}." for f in forecasts for caution in f.cautions]
     notes += [f.fit.summary().split("\nwarning")[0].replace("\n", "; ") for f in forecasts]
-    return environment.get_template("diagram.html.j2").render(
+    return fill(
+        "diagram.html.j2",
         title=f"Forecast: {forecasts[0].target}",
         paragraph=" ".join(forecast_sentence(forecast) for forecast in forecasts),
         uri=uri,

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-
-from matplotlib.figure import Figure
 
 from scalinglaws._files import write_text
 from scalinglaws._findings import Finding
@@ -17,12 +14,11 @@ from scalinglaws.errors import InputError, require
 from scalinglaws.fitting.ridge import ridge
 from scalinglaws.plotting import approach_lines, isoflop, isoflop_slices, joint_region, profile_curve, residuals
 from scalinglaws.plotting.advice import size_opinions
-from scalinglaws.plotting.style import data_uri, styled
+from scalinglaws.plotting.style import styled
 from scalinglaws.plotting.uncertainty import rolling_errors
 from scalinglaws.prediction.advising import Advice
 from scalinglaws.report.evidence import evidence
-from scalinglaws.report.figures import Picture
-from scalinglaws.report.page import Card, Grid
+from scalinglaws.report.layout import Card, Grid, Picture, fill, picture
 from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows
 
 __all__ = ["check_page", "write_advice"]
@@ -59,12 +55,8 @@ def write_advice(advice: Advice, path: str | os.PathLike[str], *, title: str = "
 
 
 def _page(advice: Advice, title: str) -> str:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("scalinglaws", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("page.html.j2").render(
+    return fill(
+        "page.html.j2",
         title=title,
         subtitle=f"{advice.fit.table.rows} runs, {advice.fit.law.formula}, {advice.fit.estimator.name} estimator",
         paragraph=" ".join([advice.sentence, advice.why]),
@@ -109,13 +101,7 @@ def _findings(advice: Advice) -> list[Finding]:
 
 def _pictures(advice: Advice) -> list[Picture]:
     made = [_opinions(advice), _lines(advice), _slices(advice), _rolling(advice), _profile(advice), _ridge(advice)]
-    return [*(picture for picture in made if picture is not None), _residuals(advice)]
-
-
-def _picture(title: str, caption: str, draw: Callable[[Figure], object], height: float = 4.4) -> Picture:
-    figure = Figure(figsize=(8.4, height))
-    draw(figure)
-    return Picture(title, data_uri(figure), caption)
+    return [*(each for each in made if each is not None), _residuals(advice)]
 
 
 def _opinions(advice: Advice) -> Picture:
@@ -124,7 +110,7 @@ def _opinions(advice: Advice) -> Picture:
         "as well on larger runs; pale: those that do not. Blue: approaches 1 and 2. Crosses: published laws, whose "
         "runs and ways to count differ."
     )
-    return _picture("Who says what", caption, lambda f: size_opinions(advice, ax=f.subplots()), 5.6)
+    return picture("Who says what", caption, lambda f: size_opinions(advice, ax=f.subplots()), (8.4, 5.6))
 
 
 def _lines(advice: Advice) -> Picture | None:
@@ -132,7 +118,7 @@ def _lines(advice: Advice) -> Picture | None:
     if found is None:
         return None
     title = "Approaches side by side"
-    return _picture(title, found.sentence, lambda f: approach_lines(found, corrected=True, ax=f.subplots()))
+    return picture(title, found.sentence, lambda f: approach_lines(found, corrected=True, ax=f.subplots()))
 
 
 def _slices(advice: Advice) -> Picture:
@@ -140,7 +126,7 @@ def _slices(advice: Advice) -> Picture:
     found = None if advice.approaches is None else advice.approaches.isoflop
     if found is None:
         caption = "Fitted loss along model size at fixed compute; diamonds are the optima with their intervals."
-        return _picture(
+        return picture(
             "Loss along size at fixed compute",
             caption,
             lambda f: isoflop(advice.fit, advice.optimum["flops"].values, level=advice.level, ax=f.subplots()),
@@ -150,7 +136,7 @@ def _slices(advice: Advice) -> Picture:
     )
     lines = sum(1 + len(budget.codes) for budget in found.budgets) + 2
     height = max(4.4, _LEGEND_LINE * lines)  # the legend stands beside the axes and is not clipped
-    return _picture("isoFLOP slices", caption, lambda f: isoflop_slices(found, ax=f.subplots()), height)
+    return picture("isoFLOP slices", caption, lambda f: isoflop_slices(found, ax=f.subplots()), (8.4, height))
 
 
 def _rolling(advice: Advice) -> Picture | None:
@@ -162,7 +148,7 @@ def _rolling(advice: Advice) -> Picture | None:
         f"{100 * advice.level:g} % prediction intervals."
     )
     title = "Larger runs predicted from smaller ones"
-    return _picture(title, caption, lambda f: rolling_errors(rolled, ax=f.subplots()))
+    return picture(title, caption, lambda f: rolling_errors(rolled, ax=f.subplots()))
 
 
 def _profile(advice: Advice) -> Picture | None:
@@ -178,7 +164,7 @@ def _profile(advice: Advice) -> Picture | None:
             return None
     except InputError:  # an exact fit has no profile
         return None
-    return _picture("Profile", found.summary(), lambda f: profile_curve(found, ax=f.subplots()), 3.8)
+    return picture("Profile", found.summary(), lambda f: profile_curve(found, ax=f.subplots()), (8.4, 3.8))
 
 
 def _ridge(advice: Advice) -> Picture | None:
@@ -191,12 +177,12 @@ def _ridge(advice: Advice) -> Picture | None:
     except InputError:
         return None
     caption = f"Values of {one} and {two} that the runs allow together. {advice.design.direction()}"
-    return _picture("What trades off", caption, lambda f: joint_region(found, ax=f.subplots()), 3.8)
+    return picture("What trades off", caption, lambda f: joint_region(found, ax=f.subplots()), (8.4, 3.8))
 
 
 def _residuals(advice: Advice) -> Picture:
     caption = f"A trend here would mean that the law is wrong. {advice.outliers.summary()}"
-    return _picture("Residuals", caption, lambda f: residuals(advice.fit, ax=f.subplots()), 3.8)
+    return picture("Residuals", caption, lambda f: residuals(advice.fit, ax=f.subplots()), (8.4, 3.8))
 
 
 def _parameters(advice: Advice) -> Grid:

@@ -5,34 +5,19 @@ from __future__ import annotations
 import json
 import os
 from importlib.metadata import version
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from scalinglaws._files import write_text
+from scalinglaws._numbers import plain, said_unit
 from scalinglaws.plotting.style import human, scientific
 from scalinglaws.report.analysis import Analysis, paragraph
+from scalinglaws.report.layout import Card, Grid, fill
 from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows, span
 
 __all__ = ["as_json", "render", "write_report"]
-
-
-class Card(NamedTuple):
-    """One figure to see at a glance."""
-
-    label: str
-    value: str
-    detail: str
-
-
-class Grid(NamedTuple):
-    """One table of the page."""
-
-    title: str
-    header: list[str]
-    rows: list[list[str]]
-    note: str
 
 
 def write_report(a: Analysis, path: str | os.PathLike[str], *, title: str = "Scaling report") -> None:
@@ -43,16 +28,13 @@ def write_report(a: Analysis, path: str | os.PathLike[str], *, title: str = "Sca
 
 def render(a: Analysis, *, title: str = "Scaling report") -> str:
     """Return the self-contained HTML page: no script, no address outside itself."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     from scalinglaws.report.figures import figures
 
-    environment = Environment(
-        loader=PackageLoader("scalinglaws", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    return environment.get_template("page.html.j2").render(
+    return fill(
+        "page.html.j2",
         title=title,
-        subtitle=f"{a.fit.table.rows} runs, {a.fit.law.name} law, {a.fit.estimator.name} estimator, nats per token",
+        subtitle=f"{a.fit.table.rows} runs, {a.fit.law.name} law, {a.fit.estimator.name} estimator, "
+        f"{said_unit(a.fit.table.loss_unit)}",
         paragraph=paragraph(a),
         cards=_cards(a),
         findings=a.findings,
@@ -73,27 +55,22 @@ def as_json(a: Analysis) -> dict[str, Any]:
         "held_out": t.to_dict(),
         "fit": a.fit.to_dict(),
         "intervals": {k: list(a.fit.interval(k, level=a.level)) for k in a.fit.params},
-        "optimum": _columns(a.optimum),
-        "runs": _columns(a.table),
+        "optimum": plain(a.optimum),
+        "runs": plain(a.table),
         "conventions": {"params": a.params_convention, "flops": a.flops_convention, "level": a.level},
         "version": version("scalinglaws"),
     }
 
 
-def _columns(ds: xr.Dataset) -> dict[str, list[Any]]:
-    columns = {str(k): v.values.tolist() for k, v in ds.variables.items() if v.ndim == 1}
-    return {k: [None if isinstance(x, float) and not np.isfinite(x) else x for x in v] for k, v in columns.items()}
-
-
 def _cards(a: Analysis) -> list[Card]:
     t, best = a.held_out, a.optimum.isel(flops=-1)
-    percent = f"{100 * a.level:.0f} %"
+    percent, unit = f"{100 * a.level:.0f} %", said_unit(a.fit.table.loss_unit)
     verdict = "inside the interval" if t.covered[0] else "outside the interval"
     return [
         Card(
             "predicted, not looked at",
             f"{t.predicted[0]:.4f}",
-            f"nats/token, {percent}: {t.low[0]:.4f} to {t.high[0]:.4f}",
+            f"{unit}, {percent}: {t.low[0]:.4f} to {t.high[0]:.4f}",
         ),
         Card("measured", f"{t.measured[0]:.4f}", f"{100 * t.relative_error[0]:+.2f} %, {verdict}"),
         Card(
@@ -189,7 +166,13 @@ def _provenance(a: Analysis) -> list[str]:
     }
     lines = [
         f"N counts {a.params_convention.replace('_', '-')} parameters, C is {a.flops_convention}, D is tokens seen.",
-        "Losses are natural-log cross-entropies on held-out text; every interval names its level.",
+        _loss_line(a),
         f"scalinglaws {version('scalinglaws')}, numpy {np.__version__}, xarray {xr.__version__}",
     ]
     return lines + [f"{key}: {value}" for key, value in kept.items()]
+
+
+def _loss_line(a: Analysis) -> str:
+    squared = a.fit.table.loss_unit == "1"
+    what = "held-out mean squared errors" if squared else "natural-log cross-entropies on held-out text"
+    return f"Losses are {what}; every interval names its level."

@@ -26,7 +26,9 @@ PRODUCTS = 4
 """Factors kept of each theta product: the nome is below 0.05 once high / low > 1.5."""
 
 
-def interval_contour(low: float, high: float) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+def interval_contour(
+    low: float, high: float, spacing: float = SPACING
+) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
     r"""Points y in the upper half-plane and weights with oint f(y) dy / (2 pi i) = 2 Re sum weights * f(y).
 
     Parameters
@@ -34,6 +36,8 @@ def interval_contour(low: float, high: float) -> tuple[NDArray[np.complex128], N
     low, high
         The interval to surround once, counter-clockwise, 0 < low < high < 2. What lies at y <= 0 or y >= 2
         stays outside. f must be real on the real axis outside the interval.
+    spacing
+        Step of the rule, whose error is about exp(-pi^2 / spacing).
 
     Returns
     -------
@@ -51,7 +55,7 @@ def interval_contour(low: float, high: float) -> tuple[NDArray[np.complex128], N
     low = min(low, high / 1.5)  # a point or a narrow band: widen, so that the products converge at once
     modulus = (low / high) ** 2
     half_period = math.pi * ellipkm1(modulus) / ellipk(modulus)
-    count = math.ceil(half_period / SPACING)
+    count = math.ceil(half_period / spacing)
     tau = (np.arange(count) + 0.5) * (half_period / count)
     zeta, slope = _half_way((tau + 0.5j * math.pi).astype(np.complex128), half_period)
     zeta *= high

@@ -1,3 +1,4 @@
+import base64
 import json
 import re
 from html.parser import HTMLParser
@@ -5,8 +6,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from scalinglaws.curves import end_points
+from scalinglaws.curves import end_points, from_runs, iter_runs
 from scalinglaws.errors import InputError
+from scalinglaws.plotting import compute_curves
 from scalinglaws.prediction import check_curves, check_table
 from scalinglaws.report import analyse, paragraph, write_report
 from tests.cases import family
@@ -81,3 +83,19 @@ def test_health_names_the_run_that_breaks_the_order():
 def test_a_wrong_level_gets_a_sentence():
     with pytest.raises(InputError, match=r"level = 1\.5"):
         analyse(family(), level=1.5)
+
+
+def test_a_regression_is_told_in_its_own_unit(tmp_path):
+    squared = from_runs(iter_runs(family()), {"loss_unit": "1"})
+    analysis = analyse(squared, replicates=50)
+    write_report(analysis, tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    pictures = "".join(base64.b64decode(address.partition(",")[2]).decode() for address in page.addresses)
+    assert "nats" not in page.words + paragraph(analysis)
+    assert "mean squared error" in page.words
+    assert "nats" not in pictures
+    assert axis_label(compute_curves(squared)) == "held-out loss (mean squared error)"
+
+
+def axis_label(artists):
+    return artists.envelope.axes.get_ylabel()

@@ -113,7 +113,7 @@ def collapse(
         "params": params if selection.counts_params else "unknown: sizes are widths",
     }
     result = Collapse(
-        dataset=label(selection, family, found, floor, ddof=ddof, attrs=attrs),
+        dataset=label(selection, family, found, floor, ddof=ddof, unit=_unit(runs), attrs=attrs),
         irreducible=floor,
         onset=found.onset,
         onset_interval=_percentiles(draws.onset, level),
@@ -130,6 +130,10 @@ def collapse(
         replicates=replicates,
     )
     return replace(result, verdict=verdict_of(result), findings=findings_of(result, selection))
+
+
+def _unit(runs: xr.Dataset | Iterable[Run]) -> str:
+    return str(runs["loss"].attrs.get("units", "nats/token")) if isinstance(runs, xr.Dataset) else "nats/token"
 
 
 def _grid(grid: int | ArrayLike) -> Array:

@@ -29,7 +29,14 @@ _NAMES = {
 
 
 def label(
-    selection: Selection, family: Family, found: Measured, floor: Irreducible, *, ddof: int, attrs: dict[str, str]
+    selection: Selection,
+    family: Family,
+    found: Measured,
+    floor: Irreducible,
+    *,
+    ddof: int,
+    unit: str,
+    attrs: dict[str, str],
 ) -> xr.Dataset:
     """Put names, units and conventions on what was measured."""
     parts = decompose(found.ell, family.group)
@@ -46,16 +53,16 @@ def label(
         "between": ("x", parts.between),
         "within": ("x", parts.within),
     }
-    unit = "parameters" if selection.counts_params else "width"
+    counted = "parameters" if selection.counts_params else "width"
     ds = xr.Dataset(
         {k: (dims, v, dict(zip(("units", "long_name"), _NAMES[k], strict=True))) for k, (dims, v) in arrays.items()},
         coords={
             "run": ("run", np.array(family.names, dtype=object)),
             "x": ("x", family.x, {"units": "1", "long_name": "normalised compute, t / t*"}),
-            "size": ("size", family.sizes, {"units": unit, "long_name": "size of the model"}),
+            "size": ("size", family.sizes, {"units": counted, "long_name": "size of the model"}),
             "label": ("size", np.array(family.labels, dtype=object)),
             "seeds": ("size", family.seeds, {"units": "1", "long_name": "runs of the size"}),
-            "run_size": ("run", family.sizes[family.group], {"units": unit, "long_name": "size of the run"}),
+            "run_size": ("run", family.sizes[family.group], {"units": counted, "long_name": "size of the run"}),
             "seed": ("run", np.array([r.seed for r in runs])),
             "horizon": (
                 "run",
@@ -69,6 +76,7 @@ def label(
             ),
         },
     )
+    ds["loss"].attrs["units"] = unit
     points = family.x.size
     even = bool(np.allclose(np.diff(family.x), 1.0 / max(points - 1, 1)))
     spacing = "evenly spaced" if even else "given"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import xarray as xr
 
 from scalinglaws._findings import Finding
+from scalinglaws._numbers import plain
 from scalinglaws.comparison.collapsing.design import Design
 from scalinglaws.comparison.collapsing.exponent import HorizonExponent
 from scalinglaws.comparison.collapsing.irreducible import EndFit
@@ -136,15 +136,15 @@ class Collapse:
         return {
             "verdict": self.verdict,
             "findings": [f._asdict() for f in self.findings],
-            "onset": _plain(self.onset),
-            "onset_interval": [_plain(v) for v in self.onset_interval],
-            "mean_deviation": {k: _plain(v) for k, v in self.mean_deviation._asdict().items()},
-            "mean_noise": {k: _plain(v) for k, v in self.mean_noise._asdict().items()},
+            "onset": plain(self.onset),
+            "onset_interval": plain(self.onset_interval),
+            "mean_deviation": plain(self.mean_deviation._asdict()),
+            "mean_noise": plain(self.mean_noise._asdict()),
             "irreducible": {
                 "value": self.irreducible.value,
                 "source": self.irreducible.source,
-                "low": _plain(self.irreducible.low),
-                "high": _plain(self.irreducible.high),
+                "low": plain(self.irreducible.low),
+                "high": plain(self.irreducible.high),
                 "fit": self.irreducible.fit.to_dict() if self.irreducible.fit else None,
             },
             "gamma": {"frontier": self.frontier_gamma.to_dict(), "collapse": self.collapse_gamma.to_dict()},
@@ -152,20 +152,16 @@ class Collapse:
                 {
                     "size": labels[o.size],
                     "bands": list(o.bands),
-                    "difference": dict(zip(BANDS, map(_plain, o.difference), strict=True)),
-                    "score": dict(zip(BANDS, map(_plain, o.score), strict=True)),
+                    "difference": dict(zip(BANDS, plain(o.difference), strict=True)),
+                    "score": dict(zip(BANDS, plain(o.score), strict=True)),
                 }
                 for o in self.odd.found
             ],
-            "drift": self.drift and {k: list(map(_plain, v)) for k, v in self.drift._asdict().items()},
-            "curves": {name: [_plain(v) for v in ds[name].values] for name in ("x", "mean", "delta", "sigma_mean")},
+            "drift": self.drift and plain(self.drift._asdict()),
+            "curves": {name: plain(ds[name].values) for name in ("x", "mean", "delta", "sigma_mean")},
             "runs": [str(r) for r in ds["run"].values],
             "sizes": labels,
             "conventions": {str(k): v for k, v in ds.attrs.items()},
             "level": self.level,
             "replicates": self.replicates,
         }
-
-
-def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -15,9 +15,10 @@ from scalinglaws.comparison.family_laws.identify import condition_of, loose_dire
 from scalinglaws.comparison.family_laws.registry import find_family_law
 from scalinglaws.comparison.family_laws.result import FamilyFit
 from scalinglaws.comparison.path import Path
+from scalinglaws.comparison.separable.fitted import outcome
 from scalinglaws.comparison.separable.minimise import End
 from scalinglaws.comparison.separable.problem import Problem
-from scalinglaws.comparison.separable.search import agreement, doubts, gradient_norm, listed, search
+from scalinglaws.comparison.separable.search import doubts, listed, search
 from scalinglaws.errors import InputError, require
 from scalinglaws.fitting import estimator as find_estimator
 
@@ -105,10 +106,10 @@ def fit_family(
     enough = records.loss.size > len(problem.names)
     require(enough, "records", records.loss.size, f"must exceed the {len(problem.names)} parameters of {law.name}")
     ends = search(problem, starts, screened=True)
-    return _result(law, problem, records, ends)
+    return _result(problem, records, ends)
 
 
-def _result(law: FamilyLaw, problem: Problem[FamilyCurves], records: FamilyRecords, ends: list[End]) -> FamilyFit:
+def _result(problem: Problem[FamilyCurves], records: FamilyRecords, ends: list[End]) -> FamilyFit:
     best = min(ends, key=lambda end: end.objective)
     found = problem.evaluate(best.theta)
     assert found is not None  # the end of a search is a place where the law is defined
@@ -119,20 +120,12 @@ def _result(law: FamilyLaw, problem: Problem[FamilyCurves], records: FamilyRecor
     at_bounds = tuple(str(n) for n in np.array(problem.names)[~free])
     loose = _loose(problem, best.theta, jacobian, spread, free)
     return FamilyFit(
-        law=law,
-        estimator=problem.estimator,
-        params=problem.values(best.theta),
-        objective=best.objective,
-        gradient_norm=gradient_norm(best, len(problem.law.amplitudes)),
-        converged=best.converged,
-        starts=agreement(ends),
+        **outcome(problem, best, ends),
         condition=condition_of(jacobian[:, free]),
         at_bounds=at_bounds,
         loose=loose,
         warnings=_sentences(best, ends, at_bounds, spread, records),
         records=records,
-        problem=problem,
-        theta=best.theta,
         spread=spread,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,10 +15,8 @@ from scalinglaws.comparison.family_laws.base import FamilyLaw
 from scalinglaws.comparison.family_laws.covariance import Sandwich
 from scalinglaws.comparison.family_laws.curves import FamilyCurves, FamilyRecords
 from scalinglaws.comparison.family_laws.resample import FamilyDraws, resample_runs
-from scalinglaws.comparison.separable.problem import Problem
+from scalinglaws.comparison.separable.fitted import SeparableFit
 from scalinglaws.errors import InputError, require
-from scalinglaws.fitting import Estimator, Starts
-from scalinglaws.fitting.result import certificate
 
 __all__ = ["FamilyFit"]
 
@@ -27,53 +24,25 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FamilyFit:
+class FamilyFit(SeparableFit[FamilyCurves]):
     """A law fitted to the curves of several sizes.
 
     Parameters
     ----------
-    law, estimator
-        What was fitted, and by which objective of the log residuals.
-    params
-        The law's parameters by name, full precision.
-    objective
-        Plain sum of the named loss over the records.
-    gradient_norm
-        Largest derivative of the log objective by a free coordinate (log parameters).
-    converged
-        Whether no further step promised a decrease worth taking.
-    starts
-        Agreement of the starts, to 1e-4 of the best objective.
-    condition
-        Condition number of the Jacobian with columns of unit length, without parameters on a bound.
-    at_bounds
-        Parameters that ended on a bound.
+    law
+        What was fitted; the other fields are those of `SeparableFit`. The condition number is that of the parameters
+        which no bound holds.
     loose
         Sentences: which combinations of parameters the runs do not tell apart.
-    warnings
-        Sentences; none for a healthy fit.
     records
-        What was fitted.
-    problem, theta
-        The function that was minimised, and the solution in its coordinates (amplitudes, logarithms of shapes).
+        What it was fitted to.
     spread
-        Covariance of those coordinates, clustered by run.
+        Covariance of the coordinates, clustered by run.
     """
 
     law: FamilyLaw
-    estimator: Estimator
-    params: Mapping[str, float]
-    objective: float
-    gradient_norm: float
-    converged: bool
-    starts: Starts
-    condition: float
-    at_bounds: tuple[str, ...]
     loose: tuple[str, ...]
-    warnings: tuple[str, ...]
     records: FamilyRecords
-    problem: Problem[FamilyCurves]
-    theta: Array
     spread: Sandwich
 
     def predict(self, runs: xr.Dataset | FamilyCurves, *, params: str = "non_embedding") -> Array:
@@ -89,12 +58,6 @@ class FamilyFit:
         """
         curves = runs if isinstance(runs, FamilyCurves) else FamilyRecords.of(runs, params=params).curves
         return self.law.predict(self.params, curves)
-
-    def residuals(self) -> Array:
-        """Return log predicted minus log measured loss of each fitted record."""
-        found = self.problem.evaluate(self.theta)
-        assert found is not None  # the end of a fit is a place where the law is defined
-        return found[0]
 
     def errors(self) -> xr.Dataset:
         """Return the root mean square and the mean of the log residuals of every fitted run."""
@@ -176,47 +139,22 @@ class FamilyFit:
         found = {n: ("value", [row[i] for row in rows]) for i, n in enumerate(self.params) if n != name}
         return xr.Dataset({"objective": ("value", objectives), **found}, coords={"value": grid}, attrs={"shape": name})
 
-    def summary(self) -> str:
-        """Return the fit in a few lines for people."""
-        curves = self.records.curves
-        digits = ", ".join(f"{name} {value:.5g}" for name, value in self.params.items())
-        sizes = np.unique(curves.size)
-        lines = [
-            f"{self.law.formula}, {self.estimator.name}, {self.records.loss.size} records of {len(curves.names)} runs "
-            f"of {sizes.size} sizes ({sizes[0]:.3g} to {sizes[-1]:.3g})",
-            digits,
-            certificate(self),
-            *self.loose,
-            *(f"warning: {sentence}" for sentence in self.warnings),
-        ]
-        return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return f"<FamilyFit {self.summary()}>"
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        names = self.problem.names
-        return {
-            "law": self.law.name,
-            "formula": self.law.formula,
-            "source": self.law.source,
-            "estimator": self.estimator.name,
-            "delta": self.estimator.delta if np.isfinite(self.estimator.delta) else None,
-            "params": dict(self.params),
-            "intervals": {name: list(self.interval(name)) for name in names if name not in self.at_bounds},
-            "fixed": dict(self.problem.fixed),
-            "objective": self.objective,
-            "gradient_norm": self.gradient_norm,
-            "converged": self.converged,
-            "starts": {name: getattr(self.starts, name) for name in Starts.__slots__},
-            "condition": self.condition if np.isfinite(self.condition) else None,
-            "at_bounds": list(self.at_bounds),
+        names = [name for name in self.problem.names if name not in self.at_bounds]
+        return super().to_dict() | {
+            "intervals": {name: list(self.interval(name)) for name in names},
             "loose": list(self.loose),
-            "warnings": list(self.warnings),
             "runs": list(self.records.curves.names),
-            "records": int(self.records.loss.size),
         }
+
+    def _fitted_to(self) -> str:
+        curves = self.records.curves
+        sizes = np.unique(curves.size)
+        return f"{len(curves.names)} runs of {sizes.size} sizes ({sizes[0]:.3g} to {sizes[-1]:.3g})"
+
+    def _remarks(self) -> tuple[str, ...]:
+        return self.loose
 
     def _place(self, name: str) -> int:
         names = self.problem.names

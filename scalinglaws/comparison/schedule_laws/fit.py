@@ -14,9 +14,10 @@ from scalinglaws.comparison.schedule_laws.identify import Identified, identify
 from scalinglaws.comparison.schedule_laws.records import Records, by_size
 from scalinglaws.comparison.schedule_laws.registry import find_schedule_law
 from scalinglaws.comparison.schedule_laws.result import ScheduleFit
+from scalinglaws.comparison.separable.fitted import outcome
 from scalinglaws.comparison.separable.minimise import End
 from scalinglaws.comparison.separable.problem import Problem
-from scalinglaws.comparison.separable.search import agreement, doubts, gradient_norm, search
+from scalinglaws.comparison.separable.search import doubts, search
 from scalinglaws.errors import InputError, require
 from scalinglaws.fitting import estimator as find_estimator
 
@@ -102,19 +103,11 @@ def fit_schedule(
     best = min(ends, key=lambda end: end.objective)
     known = identify(problem, best, records)
     return ScheduleFit(
-        law=law,
-        estimator=problem.estimator,
-        params=problem.values(best.theta),
-        objective=best.objective,
-        gradient_norm=gradient_norm(best, len(law.amplitudes)),
-        converged=best.converged,
-        starts=agreement(ends),
+        **outcome(problem, best, ends),
         condition=known.condition,
         at_bounds=known.at_bounds,
         warnings=_sentences(best, ends, known, records),
         records=records,
-        problem=problem,
-        theta=best.theta,
     )
 
 

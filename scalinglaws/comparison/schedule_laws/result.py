@@ -20,10 +20,8 @@ from scalinglaws.comparison.schedule_laws.history import History
 from scalinglaws.comparison.schedule_laws.metrics import Errors, errors_of
 from scalinglaws.comparison.schedule_laws.records import Records
 from scalinglaws.comparison.schedule_laws.stretches import Draws, resample_stretches
-from scalinglaws.comparison.separable.problem import Problem
+from scalinglaws.comparison.separable.fitted import SeparableFit
 from scalinglaws.errors import require
-from scalinglaws.fitting import Estimator, Starts
-from scalinglaws.fitting.result import certificate
 from scalinglaws.schedules import Schedule
 
 __all__ = ["ScheduleFit"]
@@ -32,59 +30,23 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class ScheduleFit:
+class ScheduleFit(SeparableFit[History]):
     """A schedule law fitted to the curves of one model size.
 
     Parameters
     ----------
-    law, estimator
-        What was fitted, and by which objective of the log residuals.
-    params
-        The law's parameters by name, full precision.
-    objective
-        Plain sum of the named loss over the records.
-    gradient_norm
-        Largest derivative of the log objective by a free coordinate (log parameters); the same whether the
-        objective is a sum or a mean.
-    converged
-        Whether no further step promised a decrease worth taking.
-    starts
-        Agreement of the starts, to 1e-4 of the best objective.
-    condition
-        Condition number of the Jacobian with columns of unit length.
-    at_bounds
-        Parameters that ended on a bound.
-    warnings
-        Sentences; none for a healthy fit.
+    law
+        What was fitted; the other fields are those of `SeparableFit`.
     records
-        What was fitted.
-    problem, theta
-        The function that was minimised, and the solution in its coordinates.
+        What it was fitted to.
     """
 
     law: ScheduleLaw
-    estimator: Estimator
-    params: Mapping[str, float]
-    objective: float
-    gradient_norm: float
-    converged: bool
-    starts: Starts
-    condition: float
-    at_bounds: tuple[str, ...]
-    warnings: tuple[str, ...]
     records: Records
-    problem: Problem[History]
-    theta: Array
 
     def predict(self, path: Path | Schedule, steps: ArrayLike | None = None) -> Array:
         """Return the loss after `steps` updates of a path or schedule, by default at its end; shape (n,)."""
         return self.law.predict(self.params, path, steps)
-
-    def residuals(self) -> Array:
-        """Return log predicted minus log measured loss of each fitted record."""
-        found = self.problem.evaluate(self.theta)
-        assert found is not None  # the end of a fit is a place where the law is defined
-        return found[0]
 
     def interval(
         self,
@@ -175,38 +137,9 @@ class ScheduleFit:
         columns = {name: ("run", np.array([getattr(row, name) for row in rows])) for name in Errors._fields}
         return xr.Dataset(columns, coords={"run": list(records.names)}, attrs={"law": self.law.name})
 
-    def summary(self) -> str:
-        """Return the fit in a few lines for people."""
-        digits = ", ".join(f"{name} {value:.5g}" for name, value in self.params.items())
-        lines = [
-            f"{self.law.formula}, {self.estimator.name}, {self.records.loss.size} records of "
-            f"{', '.join(self.records.names)}",
-            digits,
-            certificate(self),
-            *(f"warning: {sentence}" for sentence in self.warnings),
-        ]
-        return "\n".join(lines)
-
-    def __repr__(self) -> str:
-        return f"<ScheduleFit {self.summary()}>"
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
-        return {
-            "law": self.law.name,
-            "formula": self.law.formula,
-            "source": self.law.source,
-            "estimator": self.estimator.name,
-            "delta": self.estimator.delta if np.isfinite(self.estimator.delta) else None,
-            "params": dict(self.params),
-            "fixed": dict(self.problem.fixed),
-            "objective": self.objective,
-            "gradient_norm": self.gradient_norm,
-            "converged": self.converged,
-            "starts": {name: getattr(self.starts, name) for name in Starts.__slots__},
-            "condition": self.condition if np.isfinite(self.condition) else None,
-            "at_bounds": list(self.at_bounds),
-            "warnings": list(self.warnings),
-            "runs": list(self.records.names),
-            "records": int(self.records.loss.size),
-        }
+        return super().to_dict() | {"runs": list(self.records.names)}
+
+    def _fitted_to(self) -> str:
+        return ", ".join(self.records.names)

@@ -65,6 +65,8 @@ class SeparableLaw(Generic[Look]):
         From what is known of the fitted runs to shapes worth starting from, shape (starts, shapes), best guess first.
     signed
         Amplitudes that may be negative; all others are >= 0.
+    values
+        The features alone, where they cost much less than with their derivatives.
     """
 
     name: str
@@ -75,6 +77,7 @@ class SeparableLaw(Generic[Look]):
     features: Features[Look]
     starts: Callable[[Look], Array]
     signed: tuple[str, ...] = ()
+    values: Callable[[Array, Look], Array] | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -83,6 +86,10 @@ class SeparableLaw(Generic[Look]):
     def parameters(self) -> tuple[str, ...]:
         """Names of all parameters: amplitudes, then shapes."""
         return self.amplitudes + tuple(shape.name for shape in self.shapes)
+
+    def features_alone(self, shapes: Array, look: Look) -> Array:
+        """Return the features without their derivatives, shape (n, a)."""
+        return self.features(shapes, look)[0] if self.values is None else self.values(shapes, look)
 
 
 def find_law(law: str | Law, known: Mapping[str, Law]) -> Law:

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from scalinglaws._numbers import plain
 from scalinglaws.errors import InputError
 from scalinglaws.fitting.estimate import fit
 from scalinglaws.fitting.laws import Law
@@ -68,10 +69,10 @@ class Candidate:
             "parameters": len(self.fit.law.parameters),
             "converged": self.fit.converged,
             "usable": self.usable,
-            "aicc": _number(self.fit.aicc),
-            "aicc_difference": _number(self.difference),
-            "rolling_error": _number(self.error),
-            "optimum": {str(k): [_number(x) for x in v.values] for k, v in self.optimum.variables.items()},
+            "aicc": plain(self.fit.aicc),
+            "aicc_difference": plain(self.difference),
+            "rolling_error": plain(self.error),
+            "optimum": plain(self.optimum),
             "warnings": list(self.fit.warnings),
         }
 
@@ -144,7 +145,3 @@ def _scored(found: Sequence[Candidate]) -> tuple[Candidate, ...]:
 def _error(rolled: Rolling, shared: set[float]) -> float:
     errors = [origin.mape for origin in rolled.origins if origin.flops in shared]
     return float(np.mean(errors)) if errors else float("nan")
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

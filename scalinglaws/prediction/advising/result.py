@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
+from scalinglaws._numbers import plain
 from scalinglaws.fitting.identifiability import Design
 from scalinglaws.fitting.outliers import Outliers
 from scalinglaws.fitting.result import Fit
@@ -117,9 +117,9 @@ class Advice:
             "sound": self.sound,
             "cautions": list(self.cautions),
             "law": self.chosen.name,
-            "optimum": _columns(self.optimum),
-            "fit": _plain(fitted.to_dict()),
-            "intervals": {name: _plain(np.array(fitted.interval(name, self.level))) for name in fitted.params},
+            "optimum": plain(self.optimum),
+            "fit": plain(fitted.to_dict()),
+            "intervals": {name: plain(fitted.interval(name, self.level)) for name in fitted.params},
             "level": self.level,
             "replicates": dict(self.replicates),
             "laws": [one.to_dict() for one in self.candidates],
@@ -128,7 +128,7 @@ class Advice:
             "rolling": None if self.rolling is None else self.rolling.to_dict(),
             "approaches": None if self.approaches is None else self.approaches.to_dict(),
             "about_approaches": list(self.about_approaches),
-            "published": _columns(self.published),
+            "published": plain(self.published),
             "counting": None if self.counting is None else _counted(self.counting),
             "design": self.design.to_dict(),
             "outliers": self.outliers.to_dict(),
@@ -136,18 +136,4 @@ class Advice:
 
 
 def _counted(ds: xr.Dataset) -> dict[str, Any]:
-    return _columns(ds) | {"notes": json.loads(ds.attrs["notes"])}
-
-
-def _columns(ds: xr.Dataset) -> dict[str, Any]:
-    return {str(name): _plain(variable.values) for name, variable in ds.variables.items()}
-
-
-def _plain(values: Any) -> Any:
-    """Return nested mappings and lists, with None for what is not finite."""
-    if isinstance(values, Mapping):
-        return {key: _plain(value) for key, value in values.items()}
-    if isinstance(values, list | tuple) or (isinstance(values, np.ndarray) and values.ndim):
-        return [_plain(row) for row in values]
-    value = np.asarray(values).item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    return dict(plain(ds)) | {"notes": json.loads(ds.attrs["notes"])}

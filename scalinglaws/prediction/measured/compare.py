@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from scalinglaws._numbers import plain
 from scalinglaws.errors import InputError, require_share
 from scalinglaws.fitting.estimate import fit as fit_law
 from scalinglaws.fitting.laws import Law
@@ -80,7 +81,7 @@ class Approaches:
             "level": self.level,
             "approaches": self.table["approach"].values.tolist(),
             "flops": self.table["flops"].values.tolist(),
-            **{str(name): _plain(variable.values) for name, variable in self.table.data_vars.items()},
+            **{str(name): plain(variable.values) for name, variable in self.table.data_vars.items()},
             "differences": [each.to_dict() for each in self.differences],
         }
 
@@ -262,8 +263,3 @@ def _dataset(found: Mapping[str, Optima], draws: Mapping[str, Optima], targets: 
             columns[name + suffix] = (dims, scale(np.array(values, dtype=np.float64)), {"units": units[name]})
     coords = {"approach": list(found), "flops": ("flops", targets, {"units": "FLOP"})}
     return xr.Dataset(columns, coords=coords, attrs={"level": level})
-
-
-def _plain(values: Array) -> Any:
-    """Nested lists, None for what is not finite."""
-    return [_plain(row) if np.ndim(row) else (float(row) if np.isfinite(row) else None) for row in values]

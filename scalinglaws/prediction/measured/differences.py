@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scalinglaws._numbers import plain
 from scalinglaws.prediction.measured.joint import Optima
 
 __all__ = ["WORDS", "Difference", "differences_of", "interval", "verdict"]
@@ -55,8 +56,7 @@ class Difference:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON; None for what is not a number."""
-        values = {name: getattr(self, name) for name in Difference.__slots__}
-        return {k: v if isinstance(v, str) or np.isfinite(v) else None for k, v in values.items()}
+        return dict(plain({name: getattr(self, name) for name in Difference.__slots__}))
 
 
 def interval(draws: Array, level: float) -> tuple[Array, Array]:

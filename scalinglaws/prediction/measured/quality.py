@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scalinglaws._numbers import plain
 from scalinglaws.fitting.table import Table
 from scalinglaws.prediction.measured.slices import Slice
 
@@ -82,8 +83,7 @@ class Budget:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON; None for what is not a number."""
         numbers = {k: getattr(self, k) for k in ("flops", "params", "tokens", "loss", "error")}
-        plain = {k: float(v) if np.isfinite(v) else None for k, v in numbers.items()}
-        return plain | {"points": self.points, "codes": list(self.codes), "used": self.used}
+        return dict(plain(numbers)) | {"points": self.points, "codes": list(self.codes), "used": self.used}
 
 
 def judge(

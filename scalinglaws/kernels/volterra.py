@@ -1,0 +1,109 @@
+r"""Gradient flow with the noise of stochastic gradients under changing rates: modes that a common risk drives.
+
+    dy_k/dT = -2 z_k y_k + source_k gamma(T) P(T),       P(T) = floor + Re sum_k y_k(T),
+
+over panels of updates in which the rate is smooth, by the three-stage Radau IIA method (order 5 at the panels' ends):
+slow modes are followed, fast ones are damped. What is left of the initial amplitudes decays exactly. Time within a
+panel is counted in updates, so that a rate that falls to zero is no singularity.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scalinglaws.kernels._jit import kernel
+
+__all__ = ["NODES", "follow_panels"]
+
+Float = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+Index = NDArray[np.int64]
+
+_ROOT = 6.0**0.5
+NODES = np.array([0.4 - 0.1 * _ROOT, 0.4 + 0.1 * _ROOT, 1.0])
+"""Stages of a panel, as shares of it."""
+
+_A = np.array(
+    [
+        [(88 - 7 * _ROOT) / 360, (296 - 169 * _ROOT) / 1800, (-2 + 3 * _ROOT) / 225],
+        [(296 + 169 * _ROOT) / 1800, (88 + 7 * _ROOT) / 360, (-2 - 3 * _ROOT) / 225],
+        [(16 - _ROOT) / 36, (16 + _ROOT) / 36, 1 / 9],
+    ]
+)
+_INVERSE = np.linalg.inv(_A)
+_START = _INVERSE.sum(axis=1)
+
+
+@kernel
+def follow_panels(
+    z: Complex, initial: Complex, source: Complex, floor: Float, pace: Float, noise: Float, time: Float
+) -> Float:
+    """Risk at the stages of every panel, for several targets at once.
+
+    Parameters
+    ----------
+    z, source
+        Decay rates of the modes and how strongly noise drives them, shape (modes,).
+    initial, floor
+        Initial amplitudes and irreducible risk of each target, shapes (targets, modes) and (targets,). All is linear
+        in them, so a derivative by the target is one more target.
+    pace
+        Model time that a whole panel would take at the rate of each stage, shape (panels, 3).
+    noise
+        gamma at each stage, shape (panels, 3).
+    time
+        Model time of each stage, shape (panels, 3).
+
+    Returns
+    -------
+    What noise has added to the risk at each stage, shape (targets, panels, 3); infinite where it overflows.
+    """
+    modes, targets, panels = z.size, floor.size, pace.shape[0]
+    out = np.empty((targets, panels, 3))
+    state = np.zeros((targets, modes), dtype=np.complex128)
+    inverse = np.empty((modes, 3, 3), dtype=np.complex128)
+    forced = np.empty((targets, 3))
+    for p in range(panels):
+        respond = np.zeros((3, 3))
+        forced[:] = 0.0
+        for k in range(modes):
+            _invert(2.0 * z[k], pace[p], inverse[k])
+            for i in range(3):
+                left = np.exp(-2.0 * z[k] * time[p, i])
+                kept = inverse[k, i, 0] * _START[0] + inverse[k, i, 1] * _START[1] + inverse[k, i, 2] * _START[2]
+                for t in range(targets):
+                    forced[t, i] += (initial[t, k] * left).real + (kept * state[t, k]).real
+                for j in range(3):
+                    respond[i, j] += (inverse[k, i, j] * source[k]).real * pace[p, j] * noise[p, j]
+        feedback = np.eye(3) - respond
+        for t in range(targets):
+            risk = np.linalg.solve(feedback, forced[t] + floor[t])
+            drive = risk * pace[p] * noise[p]
+            grown = respond @ risk
+            for i in range(3):
+                out[t, p, i] = 0.0
+            for k in range(modes):
+                before = state[t, k]
+                for i in range(3):
+                    value = 0.0j
+                    for j in range(3):
+                        value += inverse[k, i, j] * (_START[j] * before + source[k] * drive[j])
+                    out[t, p, i] += value.real
+                    if i == 2:
+                        state[t, k] = value
+            if not np.isfinite(grown).all():
+                out[t, p:, :] = np.inf
+    return out
+
+
+@kernel
+def _invert(decay: complex, pace: Float, out: Complex) -> None:
+    """Invert the matrix of the collocation equations of one mode: that of the method with the decays on its diagonal."""
+    a, b, c = _INVERSE[0, 0] + decay * pace[0], _INVERSE[0, 1], _INVERSE[0, 2]
+    d, e, f = _INVERSE[1, 0], _INVERSE[1, 1] + decay * pace[1], _INVERSE[1, 2]
+    g, h, i = _INVERSE[2, 0], _INVERSE[2, 1], _INVERSE[2, 2] + decay * pace[2]
+    over = 1.0 / (a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
+    out[0, 0], out[0, 1], out[0, 2] = (e * i - f * h) * over, (c * h - b * i) * over, (b * f - c * e) * over
+    out[1, 0], out[1, 1], out[1, 2] = (f * g - d * i) * over, (a * i - c * g) * over, (c * d - a * f) * over
+    out[2, 0], out[2, 1], out[2, 2] = (d * h - e * g) * over, (b * g - a * h) * over, (a * e - b * d) * over
