@@ -129,7 +129,7 @@ def pooled_seed_spread(values: Array, group: NDArray[np.int64]) -> float:
 
     Examples
     --------
-    >>> float(pooled_seed_spread(np.array([0.0, 2.0, 5.0]), np.array([0, 0, 1])).round(3))
+    >>> round(pooled_seed_spread(np.array([0.0, 2.0, 5.0]), np.array([0, 0, 1])), 3)
     1.414
     """
     known, place = np.unique(group, return_inverse=True)
@@ -155,7 +155,8 @@ def _half_width(fit: FamilyFit, jacobian: Array, level: float) -> Array:
     seeds = pooled_seed_spread(residuals, fit.records.curves.group)
     single = seeds**2 if fit.spread.by_seed else float(np.mean(residuals**2))
     known = np.einsum("ri,ij,rj->r", jacobian, fit.spread.covariance, jacobian)
-    return np.sqrt(np.maximum(known, 0.0) + single) * float(student.ppf(0.5 + 0.5 * level, fit.spread.dof))
+    quantile = float(student.ppf(0.5 + 0.5 * level, fit.spread.dof))
+    return np.asarray(quantile * np.sqrt(np.maximum(known, 0.0) + single))
 
 
 def _failed(split: Split, law: FamilyLaw, why: str) -> Verdict:

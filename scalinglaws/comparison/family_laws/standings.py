@@ -107,7 +107,7 @@ class FamilyContest:
             held += bool(error <= base)
             told.append(f"{name} {'no law' if best is None else f'{best} {_percent(error)}'}, {_percent(base)}")
         return (
-            f"Theory's best law predicts left-out end points no worse than {BASELINE} on {held} of {len(splits)} splits "
+            f"Theory's best law predicts the end points no worse than {BASELINE} on {held} of {len(splits)} splits "
             f"(error of each: {'; '.join(told)})."
         )
 
