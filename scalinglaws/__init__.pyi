@@ -4,6 +4,7 @@ from . import schedules as schedules
 from . import sweep as sweep
 from .comparison import collapse as collapse
 from .comparison import contest as contest
+from .comparison import contest_families as contest_families
 from .comparison import fit_family as fit_family
 from .comparison import fit_schedule as fit_schedule
 from .comparison import forecast_schedule as forecast_schedule

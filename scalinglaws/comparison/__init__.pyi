@@ -3,6 +3,7 @@ from . import family_laws as family_laws
 from . import noise as noise
 from . import schedule_laws as schedule_laws
 from .collapsing.analysis import collapse as collapse
+from .family_laws.contest import contest_families as contest_families
 from .family_laws.fit import fit_family as fit_family
 from .path import Path as Path
 from .schedule_laws.contest import contest as contest

@@ -29,6 +29,11 @@ class FamilyLaw(SeparableLaw[FamilyCurves]):
 
     Its parameters are those of `SeparableLaw`; `features` and `starts` read `FamilyCurves`.
 
+    Parameters
+    ----------
+    theory
+        Whether it has the shape that a theory of training derives, rather than one that was read off measurements.
+
     Examples
     --------
     >>> from scalinglaws.comparison.family_laws import find_family_law
@@ -38,6 +43,8 @@ class FamilyLaw(SeparableLaw[FamilyCurves]):
     >>> law.predict({"E": 1.0, "A": 1.0, "B": 1.0, "a": 0.5, "b": 1.0}, curves)
     array([1.2])
     """
+
+    theory: bool = True
 
     def predict(self, values: Mapping[str, float], curves: FamilyCurves) -> Array:
         """Return the loss at every record, shape (n,).

@@ -19,6 +19,14 @@ __all__ = ["CHINCHILLA", "MONOMIALS"]
 Array = NDArray[np.float64]
 
 
+def _of_time(shapes: Array, curves: FamilyCurves) -> tuple[Array, Array]:
+    return _powers(shapes, curves.N, curves.tau)
+
+
+def _of_tokens(shapes: Array, curves: FamilyCurves) -> tuple[Array, Array]:
+    return _powers(shapes, curves.N, curves.tokens)
+
+
 def _powers(shapes: Array, size: Array, time: Array) -> tuple[Array, Array]:
     logs = np.log(np.stack([size, time], axis=1))
     powers = np.exp(-logs * shapes)
@@ -40,8 +48,9 @@ MONOMIALS = FamilyLaw(
     source="the form of Hoffmann et al., arXiv 2203.15556, in gradient-flow time",
     amplitudes=("E", "A", "B"),
     shapes=(Shape(name="a", low=0.01, high=3.0), Shape(name="b", low=0.01, high=3.0)),
-    features=lambda shapes, curves: _powers(shapes, curves.N, curves.tau),
+    features=_of_time,
     starts=_starts,
+    theory=False,
 )
 
 CHINCHILLA = replace(
@@ -49,5 +58,5 @@ CHINCHILLA = replace(
     name="chinchilla",
     formula="L = E + A N^-a + B D^-b, D the tokens so far",
     source="Hoffmann et al., arXiv 2203.15556",
-    features=lambda shapes, curves: _powers(shapes, curves.N, curves.tokens),
+    features=_of_tokens,
 )
