@@ -33,7 +33,7 @@ __all__ = ["PLRF"]
 Array = NDArray[np.float64]
 
 _SHAPES = (
-    Shape(name="alpha", low=0.26, high=3.0),
+    Shape(name="alpha", low=0.05, high=3.0),
     Shape(name="beta", low=0.02, high=3.0),
     Shape(name="s", low=1e-8, high=1e12),
     Shape(name="n0", low=1e-9, high=1e12),
@@ -134,7 +134,7 @@ def _starts(curves: FamilyCurves) -> Array:
     time = float(np.median([path.tau[-1] for path in curves.paths]))
     rows = [
         [alpha, beta, length / time, float(curves.size.min()) / d, 0.3 / peak]
-        for alpha in (0.4, 0.8, 1.3)
+        for alpha in (0.2, 0.4, 0.8, 1.3)
         for beta in (0.15, 0.4, 0.9)
         for length in (1e2, 3e3, 1e5)
         for d in (50.0, 1000.0)
