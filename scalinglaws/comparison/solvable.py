@@ -80,7 +80,7 @@ def model_family(
         if seeds is None:
             runs.append(_label(model, own, batch, at, solve(model, opt, at)["risk"].values, 0))
         for seed in range(first_seed, first_seed + (seeds or 0)):
-            risk = simulate(model, opt, at, replicates=1, rng=seed + 1000 * d if seed < 1000 else [d, seed])["risk"].values[0]
+            risk = simulate(model, opt, at, replicates=1, rng=seed + 1000 * d)["risk"].values[0]
             runs.append(_label(model, own, batch, at, risk, seed))
     return from_runs(runs, {"source": "power-law random-feature model", "alpha": alpha, "beta": beta})
 
