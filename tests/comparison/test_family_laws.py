@@ -76,6 +76,20 @@ def test_recovery_without_noise(name):
     assert np.abs(fit.residuals()).max() < 1e-6
 
 
+def test_terms_of_every_phase():
+    """Below 2 beta = 1 the floor of size has its other exponent; the terms recover what follows them there."""
+    curves = family()
+    v = {"E": 0.5, "F_0": 3.0, "F_pp": 2.0, "F_ac": 0.0, "K_pp": 0.0, "alpha": 0.45, "beta": 0.3}
+    loss = 0.5 + 3.0 * curves.N ** -(2 * 0.45 + 2 * 0.3 - 1) + 2.0 * curves.tau ** -((2 * 0.45 + 2 * 0.3 - 1) / 0.9)
+    law = find_family_law("plrf-terms")
+    assert law.predict(v, curves) == pytest.approx(loss, rel=1e-12)
+    fit = fit_family(FamilyRecords(curves=curves, loss=loss), law)
+    assert [fit.params[name] for name in ("alpha", "beta")] == pytest.approx([0.45, 0.3], rel=1e-2)
+    below, above = (law.predict(v | {"F_0": 9.0, "beta": 0.5 + d}, curves) for d in (-1e-9, 1e-9))
+    assert below == pytest.approx(above, rel=1e-6)
+    assert np.isnan(law.predict(v | {"alpha": 0.3, "beta": 0.15}, curves)).all()
+
+
 def noisy(curves, rng, size=0.01):
     """Every run is off as a whole, by an offset and a tilt of its own: nothing averages out along it."""
     clean = by_hand("monomials", TRUTH["monomials"], curves)
