@@ -34,6 +34,7 @@ from .prediction import compute_multiplier as compute_multiplier
 from .prediction import counting_sensitivity as counting_sensitivity
 from .prediction import isoflop as isoflop
 from .prediction import optimal as optimal
+from .prediction import place as place
 from .prediction import plan_runs as plan_runs
 from .prediction import predict_held_out as predict_held_out
 from .prediction import rolling_origin as rolling_origin

@@ -13,6 +13,8 @@ from .measured import isoflop as isoflop
 from .measured import isoflop_bias as isoflop_bias
 from .multiplier import compute_multiplier as compute_multiplier
 from .optimum import optimal as optimal
+from .placing import Placement as Placement
+from .placing import place as place
 from .planning import plan_runs as plan_runs
 from .rolling import rolling_origin as rolling_origin
 from .sensitivity import counting_sensitivity as counting_sensitivity

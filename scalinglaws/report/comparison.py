@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from scalinglaws._files import write_text
-from scalinglaws._findings import Finding
 from scalinglaws.comparison.family_laws import FamilyContest, contest_families
-from scalinglaws.errors import InputError
-from scalinglaws.plotting.family_contest import family_contest
-from scalinglaws.plotting.placement import placement as placement_on_diagram
-from scalinglaws.plotting.style import styled
 from scalinglaws.prediction.placing import Placement, place
-from scalinglaws.report.layout import Card, Grid, Picture, fill, picture
-from scalinglaws.report.optimal import check_page
 
 __all__ = ["LAWS", "Comparison", "compare", "where", "write_comparison"]
 

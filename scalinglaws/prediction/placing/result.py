@@ -1,0 +1,163 @@
+"""A family of runs placed on the phase diagram: the region, the phases and their probabilities, the exponents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from scalinglaws._numbers import plain
+from scalinglaws.comparison.family_laws import FamilyFit
+from scalinglaws.errors import InputError, require
+
+__all__ = ["NAMED", "Placement", "check_law"]
+
+Array = NDArray[np.float64]
+
+NAMED = 0.9
+"""A phase is named if it is at least this probable."""
+
+_QUANTITIES = ("alpha", "beta", "size_exponent", "loss_exponent")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Placement:
+    """Where measured runs lie on the phase diagram, taking the solvable model as true.
+
+    Parameters
+    ----------
+    fit
+        The solvable model fitted to the runs.
+    alpha, beta
+        Data and target complexity of the fit.
+    region
+        Dataset over a grid of `alpha` and `beta` round the fit: `distance` (Hotelling's T^2, the other parameters fitted
+        anew), `inside` (the region at `level`), `density` (posterior for a flat prior over the grid, sums to 1), `phase`
+        ("" where no phase is known), `size_exponent`, `loss_exponent`.
+    level
+        Of the region and the intervals.
+    probabilities
+        Posterior probability of each phase on the grid, largest first; "none" for 2 (alpha + beta) <= 1, where no phase
+        is known.
+    phase
+        The phase, if it is at least `NAMED` probable, else "undecided".
+    size_exponent, loss_exponent
+        xi (d* ~ f^xi) and eta (risk ~ f^-eta) of theory at the fit; NaN where no phase is known.
+    measured
+        Dataset over `approach`: both exponents as Chinchilla's approaches measure them on the same runs, with intervals.
+    why_not
+        Sentences on the approaches that the runs do not allow.
+    warnings
+        Sentences; none for a healthy placement.
+    """
+
+    fit: FamilyFit
+    alpha: float
+    beta: float
+    region: xr.Dataset
+    level: float
+    probabilities: dict[str, float]
+    phase: str
+    size_exponent: float
+    loss_exponent: float
+    measured: xr.Dataset
+    why_not: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def interval(self, name: str, *, level: float | None = None) -> tuple[float, float]:
+        """Return the central posterior interval of "alpha", "beta", "size_exponent" or "loss_exponent".
+
+        Exponents are those of theory; points without a known phase do not count.
+
+        Raises
+        ------
+        InputError
+            For another name or a level outside (0, 1).
+        """
+        require(name in _QUANTITIES, "name", name, f"must be one of {', '.join(_QUANTITIES)}")
+        level = self.level if level is None else level
+        require(0.0 < level < 1.0, "level", level, "must lie between 0 and 1")
+        density = self.region["density"]
+        values = (self.region[name] + 0.0 * density).values.ravel()
+        weight = density.values.ravel()
+        known = np.isfinite(values)
+        if not weight[known].sum() > 0.0:
+            return float("nan"), float("nan")
+        order = np.argsort(values[known])
+        summed = np.cumsum(weight[known][order])
+        tails = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level]) * summed[-1]
+        low, high = values[known][order][np.searchsorted(summed, tails).clip(max=order.size - 1)]
+        return float(low), float(high)
+
+    @property
+    def sentence(self) -> str:
+        """The answer in one or two sentences."""
+        percent = f"{100 * self.level:.0f} %"
+        a, b = (self.interval(name) for name in ("alpha", "beta"))
+        point = (
+            f"The solvable model describes the runs best at alpha = {self.alpha:.2f} ({a[0]:.2f} to {a[1]:.2f}), beta = "
+            f"{self.beta:.2f} ({b[0]:.2f} to {b[1]:.2f}; {percent})"
+        )
+        if self.phase != "undecided":
+            return f"{point}, in phase {self.phase} (probability {self.probabilities[self.phase]:.2f})."
+        likely = [f"{name} ({p:.2f})" for name, p in self.probabilities.items() if p >= 0.05]
+        return f"{point}; the phase is undecided: {', '.join(likely)}."
+
+    def exponent_rows(self) -> list[tuple[str, str, str]]:
+        """List who says what of xi and eta: theory first, then each approach, each with its interval."""
+        rows = [
+            (
+                "theory at the fit",
+                _with_ends(self.size_exponent, *self.interval("size_exponent")),
+                _with_ends(self.loss_exponent, *self.interval("loss_exponent")),
+            )
+        ]
+        for name in self.measured["approach"].values.tolist():
+            one = self.measured.sel(approach=name)
+            ends = [[float(one[q + e]) for e in ("", "_low", "_high")] for q in ("size_exponent", "loss_exponent")]
+            rows.append((f"measured, {name}", *(_with_ends(*e) for e in ends)))  # type: ignore[arg-type]
+        return rows
+
+    def summary(self) -> str:
+        """Return the placement in a few lines for people."""
+        lines = [self.sentence]
+        lines += [f"{who}: size exponent {xi}, loss exponent {eta}" for who, xi, eta in self.exponent_rows()]
+        lines += [f"warning: {sentence}" for sentence in self.warnings]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<Placement {self.summary()}>"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON; without the grid."""
+        told = ("alpha", "beta", "level", "probabilities", "phase", "size_exponent", "loss_exponent")
+        return dict(
+            plain(
+                {
+                    **{name: getattr(self, name) for name in told},
+                    "sentence": self.sentence,
+                    "intervals": {name: self.interval(name) for name in _QUANTITIES},
+                    "measured": self.measured,
+                    "why_not": self.why_not,
+                    "warnings": self.warnings,
+                    "fit": self.fit.to_dict(),
+                }
+            )
+        )
+
+
+def _with_ends(value: float, low: float, high: float) -> str:
+    if not np.isfinite(value):
+        return "-"
+    return f"{value:.3f} ({low:.3f} to {high:.3f})" if np.isfinite(low + high) else f"{value:.3f}"
+
+
+def check_law(fit: FamilyFit) -> FamilyFit:
+    """Return a fit of the solvable model with alpha and beta free; anything else is an `InputError`."""
+    free = fit.problem.free_shapes
+    if fit.law.name != "plrf" or not {"alpha", "beta"} <= set(free):
+        raise InputError(f"fit = {fit.law.name} with {', '.join(free)} free: must be of plrf, with alpha and beta free")
+    return fit
