@@ -1,4 +1,4 @@
-"""The command that holds measured runs against the solvable model: which phase, and which law predicts what is left out."""
+"""The command that holds measured runs against the solvable model: which phase, and which law predicts the rest."""
 
 from __future__ import annotations
 

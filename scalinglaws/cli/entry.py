@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from scalinglaws.cli import collapse, optimal, schedule, theory, transfer  # noqa: F401  register their commands on `app`
+from scalinglaws.cli import collapse, compare, optimal, schedule, theory, transfer  # noqa: F401  register their commands on `app`
 from scalinglaws.cli.commands import app
 from scalinglaws.errors import InputError
 

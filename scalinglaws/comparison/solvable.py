@@ -35,6 +35,7 @@ def model_family(
     batch: int = 1,
     seeds: int | None = 5,
     points: int = 100,
+    first_seed: int = 0,
 ) -> xr.Dataset:
     """Train the power-law random-feature model at several sizes, each for its own horizon.
 
@@ -53,6 +54,8 @@ def model_family(
         Simulated runs of each size; None for one run of exact mean risk in the limit of many features.
     points
         Records of each run, evenly spaced.
+    first_seed
+        Number of the first seed: families without a common seed are independent.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def model_family(
         model, opt = PLRF(alpha=alpha, beta=beta, d=d), SGD(lr=relative_lr(own), batch=batch)
         if seeds is None:
             runs.append(_label(model, own, batch, at, solve(model, opt, at)["risk"].values, 0))
-        for seed in range(seeds or 0):
+        for seed in range(first_seed, first_seed + (seeds or 0)):
             risk = simulate(model, opt, at, replicates=1, rng=seed + 1000 * d)["risk"].values[0]
             runs.append(_label(model, own, batch, at, risk, seed))
     return from_runs(runs, {"source": "power-law random-feature model", "alpha": alpha, "beta": beta})

@@ -59,47 +59,65 @@ def follow_panels(
     -------
     What noise has added to the risk at each stage, shape (targets, panels, 3); infinite where it overflows.
     """
-    modes, targets, panels = z.size, floor.size, pace.shape[0]
+    targets, panels = floor.size, pace.shape[0]
     out = np.empty((targets, panels, 3))
-    state = np.zeros((targets, modes), dtype=np.complex128)
-    inverse = np.empty((modes, 3, 3), dtype=np.complex128)
+    state = np.zeros((targets, z.size), dtype=np.complex128)
+    inverse = np.empty((z.size, 3, 3), dtype=np.complex128)
     forced = np.empty((targets, 3))
     for p in range(panels):
-        respond = np.zeros((3, 3))
-        forced[:] = 0.0
-        for k in range(modes):
-            _invert(2.0 * z[k], pace[p], inverse[k])
-            for i in range(3):
-                left = np.exp(-2.0 * z[k] * time[p, i])
-                kept = inverse[k, i, 0] * _START[0] + inverse[k, i, 1] * _START[1] + inverse[k, i, 2] * _START[2]
-                for t in range(targets):
-                    forced[t, i] += (initial[t, k] * left).real + (kept * state[t, k]).real
-                for j in range(3):
-                    respond[i, j] += (inverse[k, i, j] * source[k]).real * pace[p, j] * noise[p, j]
-        feedback = np.eye(3) - respond
+        respond = _gather(z, initial, source, state, pace[p], time[p], inverse, forced) * (pace[p] * noise[p])
         for t in range(targets):
-            risk = np.linalg.solve(feedback, forced[t] + floor[t])
-            drive = risk * pace[p] * noise[p]
-            grown = respond @ risk
-            for i in range(3):
-                out[t, p, i] = 0.0
-            for k in range(modes):
-                before = state[t, k]
-                for i in range(3):
-                    value = 0.0j
-                    for j in range(3):
-                        value += inverse[k, i, j] * (_START[j] * before + source[k] * drive[j])
-                    out[t, p, i] += value.real
-                    if i == 2:
-                        state[t, k] = value
-            if not np.isfinite(grown).all():
+            risk = np.linalg.solve(np.eye(3) - respond, forced[t] + floor[t])
+            _advance(inverse, source, risk * pace[p] * noise[p], state[t], out[t, p])
+            if not np.isfinite(out[t, p]).all():
                 out[t, p:, :] = np.inf
     return out
 
 
 @kernel
+def _gather(
+    z: Complex,
+    initial: Complex,
+    source: Complex,
+    state: Complex,
+    pace: Float,
+    time: Float,
+    inverse: Complex,
+    forced: Float,
+) -> Float:
+    """Fill in each mode's inverse and the risk without this panel's noise; return what a drive at each stage adds."""
+    respond = np.zeros((3, 3))
+    forced[:] = 0.0
+    for k in range(z.size):
+        _invert(2.0 * z[k], pace, inverse[k])
+        for i in range(3):
+            left = np.exp(-2.0 * z[k] * time[i])
+            kept = inverse[k, i, 0] * _START[0] + inverse[k, i, 1] * _START[1] + inverse[k, i, 2] * _START[2]
+            for t in range(forced.shape[0]):
+                forced[t, i] += (initial[t, k] * left).real + (kept * state[t, k]).real
+            for j in range(3):
+                respond[i, j] += (inverse[k, i, j] * source[k]).real
+    return respond
+
+
+@kernel
+def _advance(inverse: Complex, source: Complex, drive: Float, state: Complex, out: Float) -> None:
+    """Take the noise in every mode through a panel; its sum at the stages goes to `out`."""
+    out[:] = 0.0
+    for k in range(source.size):
+        before = state[k]
+        for i in range(3):
+            value = 0.0j
+            for j in range(3):
+                value += inverse[k, i, j] * (_START[j] * before + source[k] * drive[j])
+            out[i] += value.real
+            if i == 2:
+                state[k] = value
+
+
+@kernel
 def _invert(decay: complex, pace: Float, out: Complex) -> None:
-    """Invert the matrix of the collocation equations of one mode: that of the method with the decays on its diagonal."""
+    """Invert the matrix of one mode's collocation equations: the method's own, with the decays on its diagonal."""
     a, b, c = _INVERSE[0, 0] + decay * pace[0], _INVERSE[0, 1], _INVERSE[0, 2]
     d, e, f = _INVERSE[1, 0], _INVERSE[1, 1] + decay * pace[1], _INVERSE[1, 2]
     g, h, i = _INVERSE[2, 0], _INVERSE[2, 1], _INVERSE[2, 2] + decay * pace[2]

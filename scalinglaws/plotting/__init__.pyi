@@ -16,6 +16,7 @@ from .noise import draw_removed as draw_removed
 from .phases import draw_atlas as draw_atlas
 from .phases import frontier_curves as frontier_curves
 from .phases import phase_diagram as phase_diagram
+from .placement import draw_placement as draw_placement
 from .schedules import draw_schedules as draw_schedules
 from .search import schedule_search as schedule_search
 from .style import data_uri as data_uri

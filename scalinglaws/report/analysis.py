@@ -12,13 +12,18 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from scalinglaws._numbers import said_unit
+from scalinglaws.comparison.family_laws import FamilyRecords
 from scalinglaws.curves import end_points
-from scalinglaws.errors import require
+from scalinglaws.errors import InputError, require
 from scalinglaws.fitting import Fit, fit
 from scalinglaws.plotting.style import human, scientific
 from scalinglaws.prediction import Finding, HeldOut, check_curves, check_table, optimal, predict_held_out
+from scalinglaws.report.comparison import Comparison, compare
 
 __all__ = ["Analysis", "analyse", "paragraph"]
+
+_SIZES = 3
+"""Fewest sizes of a family that is placed on the phase diagram: its law has two parameters of size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,9 @@ class Analysis:
         Dataset over `flops`: the compute-optimal params, tokens and loss with intervals.
     level
         Level of every interval.
+    comparison
+        The runs on the phase diagram of the solvable model, and its forecast of the largest size; None where the runs
+        do not allow it, and `about_comparison` says why.
     """
 
     curves: xr.Dataset | None
@@ -53,6 +61,8 @@ class Analysis:
     flops_convention: str
     level: float
     notes: list[str]
+    comparison: Comparison | None
+    about_comparison: str
 
 
 def analyse(
@@ -95,6 +105,7 @@ def analyse(
     )
     fitted = fit(table, law=law, estimator=estimator).bootstrap(replicates=replicates, rng=rng)
     budgets = float(table["flops"].max()) * np.array([0.1, 1.0, 10.0]) if flops is None else np.atleast_1d(flops)
+    comparison, about = _comparison(curves, level)
     return Analysis(
         curves=curves,
         table=table,
@@ -106,7 +117,21 @@ def analyse(
         flops_convention=count_flops,
         level=level,
         notes=_notes(data),
+        comparison=comparison,
+        about_comparison=about,
     )
+
+
+def _comparison(curves: xr.Dataset | None, level: float) -> tuple[Comparison | None, str]:
+    """Hold the runs against the solvable model, or say why that is not possible."""
+    if curves is None:
+        return None, "end points alone, without curves and learning rates, cannot be placed on the phase diagram"
+    try:
+        sizes = np.unique(FamilyRecords.of(curves).curves.size).size
+        require(sizes >= _SIZES, "sizes", sizes, f"must be {_SIZES} or more")
+        return compare(curves, laws=("chinchilla", "plrf"), leave_out=("size",), level=level), ""
+    except InputError as error:
+        return None, f"not placed on the phase diagram: {error}"
 
 
 def _notes(data: xr.Dataset) -> list[str]:
@@ -116,7 +141,8 @@ def _notes(data: xr.Dataset) -> list[str]:
 
 def paragraph(a: Analysis) -> str:
     """Write the one paragraph a colleague could read: what was done, what came out, how far to trust it."""
-    return " ".join([_family_sentence(a), _test_sentence(a), _optimum_sentence(a), _trust_sentence(a)])
+    said = [_family_sentence(a), _test_sentence(a), _optimum_sentence(a), _trust_sentence(a)]
+    return " ".join(said + ([] if a.comparison is None else [a.comparison.sentence]))
 
 
 def _family_sentence(a: Analysis) -> str:

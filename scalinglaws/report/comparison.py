@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import xarray as xr
 
+from scalinglaws._files import write_text
+from scalinglaws._findings import Finding
+from scalinglaws._progress import Report, silent
 from scalinglaws.comparison.family_laws import FamilyContest, contest_families
+from scalinglaws.plotting.family_contest import draw_family_contest
+from scalinglaws.plotting.placement import draw_placement
+from scalinglaws.plotting.style import styled
 from scalinglaws.prediction.placing import Placement, place
+from scalinglaws.report.layout import Card, Grid, Picture, fill, picture
+from scalinglaws.report.optimal import check_page
 
-__all__ = ["LAWS", "Comparison", "compare", "where", "write_comparison"]
+__all__ = ["LAWS", "Comparison", "cards", "compare", "grids", "pictures", "write_comparison"]
 
 LAWS = ("chinchilla", "functional", "plrf")
-"""Laws of the contest unless others are named: the empirical baseline, theory's law of any schedule, the model itself."""
+"""Laws of the contest unless others are named: the empirical baseline, theory's law of schedules, the model itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +43,9 @@ class Comparison:
     placement: Placement
     contest: FamilyContest
 
+    @property
     def sentence(self) -> str:
-        """Say the answer in a few sentences."""
+        """The answer in a few sentences."""
         return f"{self.placement.sentence} {self.contest.verdict}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -45,9 +57,10 @@ def compare(
     runs: xr.Dataset,
     *,
     laws: Sequence[str] = LAWS,
-    leave_out: Sequence[str] = ("size", "horizon", "schedule"),
+    leave_out: Sequence[str] | None = None,
     level: float = 0.9,
     params: str = "non_embedding",
+    report: Report = silent,
 ) -> Comparison:
     """Place a family of runs on the phase diagram, and let laws predict the runs it can spare.
 
@@ -58,18 +71,143 @@ def compare(
     laws
         Names of `comparison.family_laws.FAMILY_LAWS`.
     leave_out
-        What the contest leaves out, where the family allows it; see `contest_families`.
+        As for `contest_families`; all that the family allows if None.
     level
         Level of the region and of all intervals.
     params
         What counts as N.
+    report
+        Called before each fit of the contest.
 
     Raises
     ------
     InputError
         For runs that no family law can be fitted to.
     """
-    return Comparison(
-        placement=place(runs, level=level, params=params),
-        contest=contest_families(runs, laws, leave_out=leave_out, level=level, params=params),
+    contest = contest_families(runs, laws, leave_out, level=level, params=params, report=report)
+    return Comparison(placement=place(runs, level=level, params=params), contest=contest)
+
+
+def write_comparison(
+    c: Comparison, path: str | os.PathLike[str], *, title: str = "Measured runs and the solvable model"
+) -> None:
+    """Write a page to `path` (.html), and the numbers beside it as JSON, each atomically.
+
+    Raises
+    ------
+    InputError
+        For another suffix.
+    """
+    out = check_page(path)
+    with styled():
+        write_text(out, _page(c, title))
+    write_text(out.with_suffix(".json"), json.dumps(c.to_dict(), indent=2) + "\n")
+
+
+def _page(c: Comparison, title: str) -> str:
+    curves = c.placement.fit.records.curves
+    return fill(
+        "page.html.j2",
+        title=title,
+        subtitle=f"{len(curves.names)} runs, {len(set(curves.size.tolist()))} sizes, {c.placement.fit.law.formula}",
+        paragraph=c.sentence,
+        cards=cards(c.placement),
+        question="How far to trust it",
+        findings=_findings(c.placement),
+        notes=list(c.placement.why_not),
+        figures=pictures(c),
+        tables=grids(c),
+        provenance=[
+            "Errors count runs, not records. Probabilities take the solvable model as true, for a flat prior.",
+            f"scalinglaws {version('scalinglaws')}",
+        ],
     )
+
+
+def cards(placed: Placement) -> list[Card]:
+    """Show the phase and both exponents at a glance."""
+    percent = f"{100 * placed.level:.0f} %"
+    best = next(iter(placed.probabilities))
+    shown = [Card("phase", placed.phase, f"{best} has probability {placed.probabilities[best]:.2f}")]
+    for name in ("alpha", "beta", "size_exponent", "loss_exponent"):
+        low, high = placed.interval(name)
+        label = {"size_exponent": "size exponent of theory", "loss_exponent": "loss exponent of theory"}.get(name, name)
+        shown.append(Card(label, f"{getattr(placed, name):.3f}", f"{percent}: {low:.3f} to {high:.3f}"))
+    return shown
+
+
+def pictures(c: Comparison) -> list[Picture]:
+    """Draw the placement, and the contest where there was one."""
+    made = [_diagram(c.placement)]
+    if c.contest.errors.sizes["split"]:
+        caption = (
+            "Mean error of each law on the end points of the runs left out of its fit. Theory's laws are filled; where "
+            "a size has several seeds, the mark is their scatter, which no law can be below on average."
+        )
+        height = 1.6 + 0.9 * c.contest.errors.sizes["split"]
+        made.append(
+            picture(
+                "Which law predicts what was left out",
+                caption,
+                lambda figure: draw_family_contest(c.contest, ax=figure.subplots()),
+                (8.4, max(height, 3.0)),
+            )
+        )
+    return made
+
+
+def _diagram(placed: Placement) -> Picture:
+    caption = (
+        "Phases of compute-optimal training of the solvable model over data complexity alpha and target complexity "
+        "beta, coloured by the exponent of the loss; orange: where these runs lie. " + placed.sentence
+    )
+    return picture(
+        "Which phase are the runs in?", caption, lambda figure: draw_placement(placed, ax=figure.subplots()), (8.4, 5.4)
+    )
+
+
+def grids(c: Comparison) -> list[Grid]:
+    """List exponents, the fitted parameters and the errors of the contest."""
+    return [_exponents(c.placement), _parameters(c.placement), *_contest(c.contest)]
+
+
+def _exponents(placed: Placement) -> Grid:
+    rows = [list(row) for row in placed.exponent_rows()]
+    note = (
+        "Size exponent: how the compute-optimal size grows with compute. Loss exponent: how the reducible loss falls "
+        f"with it. {100 * placed.level:.0f} % intervals; those of theory take the model as true."
+    )
+    return Grid("Exponents: theory and measurement", ["", "size exponent", "loss exponent"], rows, note)
+
+
+def _parameters(placed: Placement) -> Grid:
+    fit = placed.fit
+    rows = []
+    for name, value in fit.params.items():
+        known = name in fit.problem.names and name not in fit.at_bounds
+        low, high = fit.interval(name, level=placed.level) if known else (float("nan"), float("nan"))
+        rows.append([name, f"{value:.5g}", f"{low:.4g} to {high:.4g}" if known else "on a bound"])
+    note = f"{fit.summary().splitlines()[2]}. {' '.join(f'{sentence}.' for sentence in fit.loose)}"
+    return Grid(
+        "The solvable model, fitted", ["parameter", "value", f"{100 * placed.level:.0f} % interval"], rows, note
+    )
+
+
+def _contest(contest: FamilyContest) -> list[Grid]:
+    made = []
+    for split in contest.errors["split"].values.tolist():
+        row = contest.errors.sel(split=split)
+        rows = [
+            [str(law), *(f"{100 * float(row[name].sel(law=law)):.2f} %" for name in ("end_error", "curve_error"))]
+            for law in row["law"].values
+        ]
+        header = ["law", "mean error, end points", "mean error, curves"]
+        made.append(Grid(f"Left out: {split}", header, rows, str(row["said"].item())))
+    if made:
+        made[-1] = made[-1]._replace(note=f"{made[-1].note} {contest.summary()}")
+    return made
+
+
+def _findings(placed: Placement) -> list[Finding]:
+    fitted = Finding("search", placed.fit.converged, placed.fit.summary().splitlines()[2])
+    return [fitted, *(Finding("caution", False, sentence) for sentence in placed.warnings)]

@@ -16,6 +16,7 @@ from scalinglaws.plotting import (
     styled,
 )
 from scalinglaws.report.analysis import Analysis
+from scalinglaws.report.comparison import pictures
 from scalinglaws.report.layout import Picture, picture
 
 __all__ = ["figures"]
@@ -25,7 +26,8 @@ def figures(a: Analysis) -> list[Picture]:
     """Draw every figure the analysis has the data for."""
     drawn = [_curves, _held_out, _terms, _isoflop] if a.curves is not None else [_held_out, _terms, _isoflop]
     with styled():
-        return [draw(a) for draw in drawn]
+        made = [draw(a) for draw in drawn]
+        return made + ([] if a.comparison is None else pictures(a.comparison))
 
 
 def _curves(a: Analysis) -> Picture:

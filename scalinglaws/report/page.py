@@ -14,6 +14,7 @@ from scalinglaws._files import write_text
 from scalinglaws._numbers import plain, said_unit
 from scalinglaws.plotting.style import human, scientific
 from scalinglaws.report.analysis import Analysis, paragraph
+from scalinglaws.report.comparison import cards, grids
 from scalinglaws.report.layout import Card, Grid, fill
 from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows, span
 
@@ -38,9 +39,9 @@ def render(a: Analysis, *, title: str = "Scaling report") -> str:
         paragraph=paragraph(a),
         cards=_cards(a),
         findings=a.findings,
-        notes=a.notes,
+        notes=[*a.notes, *filter(None, [a.about_comparison])],
         figures=figures(a),
-        tables=[_held_out(a), _parameters(a), _optimum(a), _runs(a)],
+        tables=[_held_out(a), _parameters(a), _optimum(a), *_theory(a), _runs(a)],
         provenance=_provenance(a),
     )
 
@@ -57,6 +58,8 @@ def as_json(a: Analysis) -> dict[str, Any]:
         "intervals": {k: list(a.fit.interval(k, level=a.level)) for k in a.fit.params},
         "optimum": plain(a.optimum),
         "runs": plain(a.table),
+        "comparison": None if a.comparison is None else a.comparison.to_dict(),
+        "about_comparison": a.about_comparison,
         "conventions": {"params": a.params_convention, "flops": a.flops_convention, "level": a.level},
         "version": version("scalinglaws"),
     }
@@ -83,6 +86,7 @@ def _cards(a: Analysis) -> list[Card]:
             human(float(best["tokens"])),
             f"{float(best['tokens_per_param']):.3g} per parameter, loss {float(best['loss']):.3f}",
         ),
+        *([] if a.comparison is None else cards(a.comparison.placement)[:1]),
     ]
 
 
@@ -139,6 +143,10 @@ def _optimum(a: Analysis) -> Grid:
     return Grid(
         "Compute-optimal sizes", header, rows, "C = 6 N D. Intervals are of the fitted law, not of one future run."
     )
+
+
+def _theory(a: Analysis) -> list[Grid]:
+    return [] if a.comparison is None else grids(a.comparison)
 
 
 def _runs(a: Analysis) -> Grid:

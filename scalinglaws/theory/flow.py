@@ -78,12 +78,14 @@ class _Sums:
         require(d >= SMALLEST, "d", d, f"must be {SMALLEST:g} or more")
         j, count = power_sum_nodes(4.0 * d, alpha, _HEAD)
         s = j ** (-2.0 * alpha)
-        return cls(j=j, count=count, s=s, d=d, kappa_0=_crossing(lambda x: count @ (s / (s + x)), d, s[-1], s[0]))
+        return cls(
+            j=j, count=count, s=s, d=d, kappa_0=_crossing(lambda x: float(count @ (s / (s + x))), d, s[-1], s[0])
+        )
 
     def edges(self) -> tuple[float, float]:
         """Return the left end of the spectrum, and a bound on its right end."""
         s, count, d = self.s, self.count, self.d
-        kappa = _crossing(lambda x: count @ (s / (s + x)) ** 2, d, s[-1] * 1e-6, self.kappa_0)
+        kappa = _crossing(lambda x: float(count @ (s / (s + x)) ** 2), d, s[-1] * 1e-6, self.kappa_0)
         shift = kappa - self.kappa_0
         gap = -kappa * shift / d * float((count * s / (s + self.kappa_0)) @ (1.0 / (s + kappa)))
         return gap, (1.0 + math.sqrt(float(count @ s) / d)) ** 2

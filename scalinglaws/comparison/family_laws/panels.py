@@ -103,7 +103,7 @@ def _graded(first: int, last: int) -> Index:
 
 
 def _kinks(rate: Array) -> Index:
-    """Updates at which the rate or its slope jumps, sorted."""
+    """Find updates at which the rate or its slope jumps, sorted."""
     size = np.zeros(rate.size)
     change = np.diff(rate) / rate.max()
     size[1:] = np.abs(change) / _JUMP

@@ -6,9 +6,9 @@ R solves, in model time T = s tau / sum_j j^(-2 alpha) (tau the sum of the rates
 
     R(T) = F_0 + F(T) + int_0^T K(T - u) gamma(u) R(u) du,       gamma = g rate / batch / sum_j j^(-2 alpha),
 
-with F_0, F and K = Tr K^2 exp(-2 K T) those of the deterministic equivalent of d features (v = 4 d), in continuous time:
-discrete updates differ from it while rate times eigenvalue is not small, that is in the first few updates at the top
-of the spectrum. The model itself has s = g = n0 = 1; a constant rate is stable for g rate / batch < 2. d below
+with F_0, F and K = Tr K^2 exp(-2 K T) those of the deterministic equivalent of d features (v = 4 d), in continuous
+time: discrete updates differ from it while rate times eigenvalue is not small, that is in the first few updates at the
+top of the spectrum. The model itself has s = g = n0 = 1; a constant rate is stable for g rate / batch < 2. d below
 `theory.flow.SMALLEST` is taken for that.
 """
 
@@ -33,7 +33,7 @@ __all__ = ["PLRF"]
 Array = NDArray[np.float64]
 
 _SHAPES = (
-    Shape(name="alpha", low=0.26, high=3.0),
+    Shape(name="alpha", low=0.05, high=3.0),
     Shape(name="beta", low=0.02, high=3.0),
     Shape(name="s", low=1e-8, high=1e12),
     Shape(name="n0", low=1e-9, high=1e12),
@@ -93,7 +93,7 @@ def _with_slopes(at: _Point, panels: Panels, batch: float) -> Array:
     noise = at.g / batch
 
     def moved(alpha: float, d: float) -> Array:
-        return _risk(flow_modes(at.alpha * alpha, at.beta, at.d * d, contour), at.s, noise, panels)[0]
+        return np.asarray(_risk(flow_modes(at.alpha * alpha, at.beta, at.d * d, contour), at.s, noise, panels)[0])
 
     here = flow_modes(at.alpha, at.beta, at.d, contour)
     value, by_beta = _risk(here, at.s, noise, panels)
@@ -122,7 +122,7 @@ def _risk(modes: FlowModes, s: float, g: float, panels: Panels) -> Array:
         pace * panels.time,
     )
     start = np.concatenate([np.zeros((2, 1)), noise[:, :-1, 2]], axis=1)
-    around = np.concatenate([start[:, :, None], noise], axis=2)[:, panels.panel]
+    around: Array = np.concatenate([start[:, :, None], noise], axis=2)[:, panels.panel]
     left = np.exp(np.multiply.outer(-2.0 * pace * panels.at, modes.z))
     forced = (modes.initial @ left.T).real
     return np.asarray(modes.floor[:, None] + forced + np.einsum("trm,rm->tr", around, panels.mix))
@@ -134,7 +134,7 @@ def _starts(curves: FamilyCurves) -> Array:
     time = float(np.median([path.tau[-1] for path in curves.paths]))
     rows = [
         [alpha, beta, length / time, float(curves.size.min()) / d, 0.3 / peak]
-        for alpha in (0.4, 0.8, 1.3)
+        for alpha in (0.2, 0.4, 0.8, 1.3)
         for beta in (0.15, 0.4, 0.9)
         for length in (1e2, 3e3, 1e5)
         for d in (50.0, 1000.0)

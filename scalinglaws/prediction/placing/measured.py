@@ -14,9 +14,10 @@ from scalinglaws.fitting import fit as fit_law
 from scalinglaws.fitting.table import as_table
 from scalinglaws.prediction.measured import compare_approaches
 
-__all__ = ["measured_exponents"]
+__all__ = ["measured_exponents", "no_exponents"]
 
 Array = NDArray[np.float64]
+Rows = dict[str, dict[str, tuple[float, float, float]]]
 
 _REPLICATES = 400
 _NAMES = ("size_exponent", "loss_exponent")
@@ -30,22 +31,31 @@ def measured_exponents(runs: Any, *, params: str, level: float, rng: int) -> tup
     Dataset over `approach` with `size_exponent` and `loss_exponent` (approach 3 alone gives it), each with `_low` and
     `_high`; and sentences on the approaches that the runs do not allow.
     """
-    rows: dict[str, dict[str, tuple[float, float, float]]] = {}
+    rows: Rows = {}
     why: list[str] = []
     for attempt in (_surface, _others):
         try:
             rows |= attempt(runs, params, level, rng)
         except InputError as error:
             why.append(str(error))
+    return _dataset(rows, level), tuple(why)
+
+
+def no_exponents() -> xr.Dataset:
+    """Return the dataset of no approach at all."""
+    return _dataset({}, np.nan)
+
+
+def _dataset(rows: Rows, level: float) -> xr.Dataset:
     columns: dict[str, Any] = {}
     for name in _NAMES:
         for i, suffix in enumerate(("", "_low", "_high")):
             values = [row[name][i] if name in row else np.nan for row in rows.values()]
             columns[name + suffix] = ("approach", np.array(values, dtype=np.float64), {"units": "1"})
-    return xr.Dataset(columns, {"approach": list(rows)}, {"level": level}), tuple(why)
+    return xr.Dataset(columns, {"approach": np.array(list(rows), dtype=object)}, {"level": level})
 
 
-def _surface(runs: Any, params: str, level: float, rng: int) -> dict[str, dict[str, tuple[float, float, float]]]:
+def _surface(runs: Any, params: str, level: float, rng: int) -> Rows:
     """Approach 3: xi = beta / (alpha + beta) and eta = alpha beta / (alpha + beta) of the additive law."""
     fitted = fit_law(as_table(runs, params=params)).bootstrap(replicates=_REPLICATES, rng=rng)
     assert fitted.draws is not None  # just made
@@ -62,7 +72,7 @@ def _surface(runs: Any, params: str, level: float, rng: int) -> dict[str, dict[s
     return {"parametric": row}
 
 
-def _others(runs: Any, params: str, level: float, rng: int) -> dict[str, dict[str, tuple[float, float, float]]]:
+def _others(runs: Any, params: str, level: float, rng: int) -> Rows:
     table = compare_approaches(runs, params=params, level=level, replicates=_REPLICATES, rng=rng).table
     ends = ("", "_low", "_high")
     return {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from scalinglaws.comparison.family_laws import FamilyFit, fit_family
 from scalinglaws.errors import InputError, require
-from scalinglaws.prediction.placing.measured import measured_exponents
+from scalinglaws.prediction.placing.measured import measured_exponents, no_exponents
 from scalinglaws.prediction.placing.region import Plane, plane_of
 from scalinglaws.prediction.placing.result import NAMED, Placement, check_law
 from scalinglaws.symbolic import phase
@@ -147,14 +147,7 @@ def _probabilities(region: xr.Dataset) -> dict[str, float]:
 
 def _measured(runs: xr.Dataset | None, params: str, level: float, rng: int) -> tuple[xr.Dataset, tuple[str, ...]]:
     if runs is None:
-        empty = {
-            f"{q}{e}": ("approach", np.empty(0))
-            for q in ("size_exponent", "loss_exponent")
-            for e in ("", "_low", "_high")
-        }
-        return xr.Dataset(empty, {"approach": np.array([], dtype=object)}), (
-            "the runs were not given, a fit alone was",
-        )
+        return no_exponents(), ("a fit was given without its runs",)
     return measured_exponents(runs, params=params, level=level, rng=rng)
 
 

@@ -34,9 +34,9 @@ class Placement:
     alpha, beta
         Data and target complexity of the fit.
     region
-        Dataset over a grid of `alpha` and `beta` round the fit: `distance` (Hotelling's T^2, the other parameters fitted
-        anew), `inside` (the region at `level`), `density` (posterior for a flat prior over the grid, sums to 1), `phase`
-        ("" where no phase is known), `size_exponent`, `loss_exponent`.
+        Dataset over a grid of `alpha` and `beta` round the fit: `distance` (Hotelling's T^2, the other parameters
+        fitted anew), `inside` (the region at `level`), `density` (posterior for a flat prior over the grid, sums to
+        1), `phase` ("" where no phase is known), `size_exponent`, `loss_exponent`.
     level
         Of the region and the intervals.
     probabilities
@@ -47,7 +47,8 @@ class Placement:
     size_exponent, loss_exponent
         xi (d* ~ f^xi) and eta (risk ~ f^-eta) of theory at the fit; NaN where no phase is known.
     measured
-        Dataset over `approach`: both exponents as Chinchilla's approaches measure them on the same runs, with intervals.
+        Dataset over `approach`: both exponents as Chinchilla's approaches measure them on the same runs, with
+        intervals.
     why_not
         Sentences on the approaches that the runs do not allow.
     warnings
@@ -98,8 +99,8 @@ class Placement:
         percent = f"{100 * self.level:.0f} %"
         a, b = (self.interval(name) for name in ("alpha", "beta"))
         point = (
-            f"The solvable model describes the runs best at alpha = {self.alpha:.2f} ({a[0]:.2f} to {a[1]:.2f}), beta = "
-            f"{self.beta:.2f} ({b[0]:.2f} to {b[1]:.2f}; {percent})"
+            f"The solvable model describes the runs best at alpha = {self.alpha:.2f} ({a[0]:.2f} to {a[1]:.2f}), "
+            f"beta = {self.beta:.2f} ({b[0]:.2f} to {b[1]:.2f}; {percent})"
         )
         if self.phase != "undecided":
             return f"{point}, in phase {self.phase} (probability {self.probabilities[self.phase]:.2f})."
