@@ -31,7 +31,7 @@ from scalinglaws.comparison.path import Path as Rates
 from scalinglaws.curves import Run, from_runs, iter_runs, join, read_curves, select
 from scalinglaws.errors import InputError
 from scalinglaws.plotting import styled
-from scalinglaws.plotting.family_contest import family_contest
+from scalinglaws.plotting.family_contest import draw_family_contest
 
 Family = tuple[xr.Dataset, dict[str, Any], str]
 """Runs, further arguments of the contest, and what was assumed."""
@@ -233,7 +233,7 @@ def _tell(name: str) -> Callable[[Progress], None]:
 def _draw(found: FamilyContest, name: str, path: Path) -> None:
     with styled(), atomic_path(path) as temporary:
         figure = Figure(figsize=(7.0, 1.6 + 0.5 * found.errors.sizes["split"]), layout="constrained")
-        family_contest(found, ax=figure.subplots()).axes.set_title(name)
+        draw_family_contest(found, ax=figure.subplots()).axes.set_title(name)
         figure.savefig(temporary, format="png", dpi=150)
 
 

@@ -4,7 +4,7 @@ from .approaches import isoflop_slices as isoflop_slices
 from .collapse import draw_collapse as draw_collapse
 from .collapse import normalised_curves as normalised_curves
 from .curves import compute_curves as compute_curves
-from .family_contest import family_contest as family_contest
+from .family_contest import draw_family_contest as draw_family_contest
 from .fits import data_term as data_term
 from .fits import residuals as residuals
 from .fits import size_term as size_term

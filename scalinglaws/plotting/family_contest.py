@@ -14,7 +14,7 @@ from scalinglaws.comparison.family_laws import FamilyContest
 from scalinglaws.errors import require
 from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of
 
-__all__ = ["ContestArtists", "family_contest"]
+__all__ = ["ContestArtists", "draw_family_contest"]
 
 Array = NDArray[np.float64]
 
@@ -27,14 +27,14 @@ _WIDTH = 0.7
 
 
 class ContestArtists(NamedTuple):
-    """What `family_contest` drew: the points of each law by its name, and the marks of the seed noise."""
+    """What `draw_family_contest` drew: the points of each law by its name, and the marks of the seed noise."""
 
     points: dict[str, PathCollection]
     seeds: LineCollection | None
     axes: Axes
 
 
-def family_contest(result: FamilyContest, *, by: str = "end_error", ax: Axes | None = None) -> ContestArtists:
+def draw_family_contest(result: FamilyContest, *, by: str = "end_error", ax: Axes | None = None) -> ContestArtists:
     """Draw the mean error of each law on each split, in percent; theory's laws are filled, empirical ones hollow.
 
     Parameters

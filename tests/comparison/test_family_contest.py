@@ -21,7 +21,7 @@ from scalinglaws.comparison.family_laws.splits import Split, schedule_labels, sp
 from scalinglaws.comparison.path import Path as Rates
 from scalinglaws.curves import Run, from_runs
 from scalinglaws.errors import InputError
-from scalinglaws.plotting import family_contest
+from scalinglaws.plotting import draw_family_contest
 
 SIZES = (1e3, 2e3, 4e3, 8e3)
 TRUTH = {"E": 1.0, "A": 5.0, "B": 2.0, "C0": 2.0, "C1": 1.0, "a": 0.4, "s": 0.5, "c": 0.7, "k": 1.6}
@@ -245,7 +245,7 @@ def test_seed_spread_by_hand():
 
 
 def test_the_figure_shows_the_errors(found):
-    drawn = family_contest(found, ax=Figure().subplots())
+    drawn = draw_family_contest(found, ax=Figure().subplots())
     assert list(drawn.points) == FAST
     shown = np.asarray(drawn.points["chinchilla"].get_offsets())
     assert shown[:, 0] == pytest.approx(100 * found.errors["end_error"].sel(law="chinchilla").values)
@@ -253,7 +253,7 @@ def test_the_figure_shows_the_errors(found):
     assert len(drawn.seeds.get_segments()) == 5
     assert drawn.axes.get_xlabel() == "mean error of held-out end points (%)"
     with pytest.raises(InputError, match="by = 'worst'"):
-        family_contest(found, by="worst", ax=Figure().subplots())
+        draw_family_contest(found, by="worst", ax=Figure().subplots())
 
 
 @pytest.fixture(scope="module")
