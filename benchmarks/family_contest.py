@@ -39,7 +39,7 @@ Family = tuple[xr.Dataset, dict[str, Any], str]
 UPDATES = 20_000
 """Updates of the longest run where tokens are known and neither rates nor batches: one update is so many tokens."""
 COSTLY = ("plrf",)
-"""Laws that solve a model for each size and schedule: not tried where every run has its own, in tables of end points."""
+"""Laws that solve a model for each size and schedule: not tried on tables of end points."""
 UNKNOWN = "rates unknown, taken for constant; an update is a fixed number of tokens"
 
 
