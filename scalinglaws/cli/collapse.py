@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scalinglaws.cli.commands import app
-from scalinglaws.cli.options import Json, pairs
+from scalinglaws.cli.options import Columns, Json, pairs
 from scalinglaws.cli.show import say, say_json
 from scalinglaws.errors import InputError, require
 
@@ -39,9 +39,7 @@ def collapse(
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.9,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     schedule: Annotated[str | None, typer.Option(help="Take only the runs of this schedule.")] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Name a column: loss=val_loss. Repeatable.")
-    ] = None,
+    column: Columns = None,
     scale: Annotated[
         list[str] | None, typer.Option(metavar="NAME=FACTOR", help="Unit of a column: flops=1e15. Repeatable.")
     ] = None,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from scalinglaws.cli.commands import app
-from scalinglaws.cli.options import Json, pairs
+from scalinglaws.cli.options import Columns, Json, pairs
 from scalinglaws.cli.show import progress_bar, say, say_json
 
 __all__ = ["compare"]
@@ -25,9 +25,7 @@ def compare(
     ] = None,
     params: Annotated[str, typer.Option(help="How N is counted: total, non_embedding or body.")] = "non_embedding",
     level: Annotated[float, typer.Option(help="Level of the region and of the intervals.")] = 0.9,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Name a column: loss=val_loss. Repeatable.")
-    ] = None,
+    column: Columns = None,
     as_json: Json = False,
 ) -> None:
     """Fit the solvable model to loss curves: which phase they are in, and whether theory predicts the next size.
@@ -39,7 +37,7 @@ def compare(
     from scalinglaws.curves import read_curves
     from scalinglaws.report.comparison import LAWS, write_comparison
     from scalinglaws.report.comparison import compare as hold_against
-    from scalinglaws.report.optimal import check_page
+    from scalinglaws.report.layout import check_page
 
     if out is not None:
         check_page(out)

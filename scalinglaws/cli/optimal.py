@@ -38,7 +38,8 @@ def optimal(
       scalinglaws optimal runs.csv --flops 1e21 --law all
     """  # noqa: D301
     from scalinglaws.prediction.advising import advise
-    from scalinglaws.report.optimal import check_page, write_advice
+    from scalinglaws.report.layout import check_page
+    from scalinglaws.report.optimal import write_advice
 
     require(bool(flops), "--flops", flops, "give one compute budget or more, for example --flops 1e21")
     if out is not None:

@@ -13,10 +13,13 @@ import typer
 
 from scalinglaws.errors import require
 
-__all__ = ["Flops", "Input", "Json", "Options", "Workers", "pairs", "takes_options"]
+__all__ = ["Columns", "Flops", "Input", "Json", "Options", "Workers", "pairs", "takes_options"]
 
 Input = Annotated[
     Path, typer.Argument(help="Runs or a table of end points: .nc, .csv, .tsv, .parquet, .json, a folder.")
+]
+Columns = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Name a column: loss=val_loss. Repeatable.")
 ]
 Flops = Annotated[list[float] | None, typer.Option(metavar="FLOP", help="A compute budget. Repeatable.")]
 Workers = Annotated[int, typer.Option(help="Runs trained at once; 0 for one per core.")]
@@ -34,9 +37,7 @@ class Options:
     bootstrap: Annotated[int, typer.Option(help="Bootstrap refits behind the intervals.")] = 2000
     level: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.9
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Name a column: loss=val_loss. Repeatable.")
-    ] = None
+    column: Columns = None
     kind: Annotated[str, typer.Option("--as", help="What DATA holds: curves, table, or auto to find out.")] = "auto"
 
 

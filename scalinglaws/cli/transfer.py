@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from scalinglaws.cli.commands import app
-from scalinglaws.cli.options import Json, pairs
+from scalinglaws.cli.options import Columns, Json, pairs
 from scalinglaws.cli.show import say, say_json
 
 __all__ = ["transfer"]
@@ -19,9 +19,7 @@ __all__ = ["transfer"]
 def transfer(
     runs: Annotated[Path, typer.Argument(help="Loss curves that differ in width and peak learning rate.")],
     out: Annotated[Path | None, typer.Option(help="A picture (.png, .svg).")] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=COLUMN", help="Name a column: loss=val_loss. Repeatable.")
-    ] = None,
+    column: Columns = None,
     as_json: Json = False,
 ) -> None:
     """Say whether the best learning rate stays where it is as the model widens, and what keeping it costs.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,16 +10,14 @@ from typing import Any
 
 import xarray as xr
 
-from scalinglaws._files import write_text
 from scalinglaws._findings import Finding
 from scalinglaws._progress import Report, silent
 from scalinglaws.comparison.family_laws import FamilyContest, contest_families, fit_family
+from scalinglaws.fitting.result import certificate
 from scalinglaws.plotting.family_contest import draw_family_contest
 from scalinglaws.plotting.placement import draw_placement
-from scalinglaws.plotting.style import styled
 from scalinglaws.prediction.placing import Placement, place
-from scalinglaws.report.layout import Card, Grid, Picture, fill, picture
-from scalinglaws.report.optimal import check_page
+from scalinglaws.report.layout import Card, Grid, Picture, fill, picture, write_page
 
 __all__ = ["LAWS", "Comparison", "cards", "compare", "grids", "pictures", "write_comparison"]
 
@@ -102,10 +99,7 @@ def write_comparison(
     InputError
         For another suffix.
     """
-    out = check_page(path)
-    with styled():
-        write_text(out, _page(c, title))
-    write_text(out.with_suffix(".json"), json.dumps(c.to_dict(), indent=2) + "\n")
+    write_page(path, lambda: _page(c, title), c.to_dict())
 
 
 def _page(c: Comparison, title: str) -> str:
@@ -191,7 +185,7 @@ def _parameters(placed: Placement) -> Grid:
         known = name in fit.problem.names and name not in fit.at_bounds
         low, high = fit.interval(name, level=placed.level) if known else (float("nan"), float("nan"))
         rows.append([name, f"{value:.5g}", f"{low:.4g} to {high:.4g}" if known else "on a bound"])
-    note = f"{fit.summary().splitlines()[2]}. {' '.join(f'{sentence}.' for sentence in fit.loose)}"
+    note = f"{certificate(fit)}. {' '.join(f'{sentence}.' for sentence in fit.loose)}"
     return Grid(
         "The solvable model, fitted", ["parameter", "value", f"{100 * placed.level:.0f} % interval"], rows, note
     )
@@ -213,5 +207,5 @@ def _contest(contest: FamilyContest) -> list[Grid]:
 
 
 def _findings(placed: Placement) -> list[Finding]:
-    fitted = Finding("search", placed.fit.converged, placed.fit.summary().splitlines()[2])
+    fitted = Finding("search", placed.fit.converged, certificate(placed.fit))
     return [fitted, *(Finding("caution", False, sentence) for sentence in placed.warnings)]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from scalinglaws.plotting.style import data_uri
+from scalinglaws._files import write_text
+from scalinglaws.errors import require
+from scalinglaws.plotting.style import data_uri, styled
 
-__all__ = ["Card", "Grid", "Picture", "fill", "picture"]
+__all__ = ["Card", "Grid", "Picture", "check_page", "fill", "picture", "write_page"]
 
 
 class Card(NamedTuple):
@@ -54,3 +59,30 @@ def fill(template: str, **values: Any) -> str:
         loader=PackageLoader("scalinglaws", "report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     return environment.get_template(template).render(**values)
+
+
+def check_page(path: str | os.PathLike[str]) -> Path:
+    """Return where to write, after checking the suffix.
+
+    Raises
+    ------
+    InputError
+        For another suffix than .html.
+    """
+    out = Path(path)
+    require(out.suffix == ".html", "out", os.fspath(out), "must end in .html")
+    return out
+
+
+def write_page(path: str | os.PathLike[str], page: Callable[[], str], numbers: Mapping[str, Any]) -> None:
+    """Write a page, drawn in the package's style, to `path` (.html), and its numbers beside it as JSON, atomically.
+
+    Raises
+    ------
+    InputError
+        For another suffix.
+    """
+    out = check_page(path)
+    with styled():
+        write_text(out, page())
+    write_text(out.with_suffix(".json"), json.dumps(numbers, indent=2) + "\n")

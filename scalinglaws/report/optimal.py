@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 from importlib.metadata import version
-from pathlib import Path
 
-from scalinglaws._files import write_text
 from scalinglaws._findings import Finding
 from scalinglaws._numbers import scientific, span
-from scalinglaws.errors import InputError, require
+from scalinglaws.errors import InputError
 from scalinglaws.fitting.ridge import ridge
 from scalinglaws.plotting import approach_lines, isoflop, isoflop_slices, joint_region, profile_curve, residuals
 from scalinglaws.plotting.advice import size_opinions
-from scalinglaws.plotting.style import styled
 from scalinglaws.plotting.uncertainty import rolling_errors
 from scalinglaws.prediction.advising import Advice
 from scalinglaws.report.evidence import evidence
-from scalinglaws.report.layout import Card, Grid, Picture, fill, picture
+from scalinglaws.report.layout import Card, Grid, Picture, fill, picture, write_page
 from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows
 
-__all__ = ["check_page", "write_advice"]
+__all__ = ["write_advice"]
 
 _RIDGE_POINTS = 15
 _LEGEND_LINE = 0.19  # inches
-
-
-def check_page(path: str | os.PathLike[str]) -> Path:
-    """Return where to write, after checking the suffix.
-
-    Raises
-    ------
-    InputError
-        For another suffix than .html.
-    """
-    out = Path(path)
-    require(out.suffix == ".html", "out", os.fspath(out), "must end in .html")
-    return out
 
 
 def write_advice(advice: Advice, path: str | os.PathLike[str], *, title: str = "Compute-optimal sizes") -> None:
@@ -48,10 +31,7 @@ def write_advice(advice: Advice, path: str | os.PathLike[str], *, title: str = "
     InputError
         For another suffix.
     """
-    out = check_page(path)
-    with styled():
-        write_text(out, _page(advice, title))
-    write_text(out.with_suffix(".json"), json.dumps(advice.to_dict(), indent=2) + "\n")
+    write_page(path, lambda: _page(advice, title), advice.to_dict())
 
 
 def _page(advice: Advice, title: str) -> str:

@@ -30,6 +30,8 @@ class Sandwich:
     ----------
     covariance
         Shape (p, p); zero for coordinates that are held by a bound.
+    bread
+        Inverse curvature of the objective, shape (p, p); zero likewise.
     dof
         Degrees of freedom of the spread it was estimated from.
     by_seed
@@ -37,6 +39,7 @@ class Sandwich:
     """
 
     covariance: Array
+    bread: Array
     dof: int
     by_seed: bool
 
@@ -67,10 +70,17 @@ def sandwich(
     curvature = (inner * bend[:, None]).T @ inner
     scores = np.stack([psi[part] @ inner[part] for part in curves.slices])
     middle, dof, by_seed = scatter(scores, curves.group)
-    bread = np.linalg.pinv(curvature, hermitian=True)
-    covariance = np.zeros((free.size, free.size))
-    covariance[np.ix_(free, free)] = bread @ middle @ bread
-    return Sandwich(covariance=covariance, dof=dof, by_seed=by_seed)
+    bread: Array = np.asarray(np.linalg.pinv(curvature, hermitian=True), dtype=np.float64)
+    return Sandwich(
+        covariance=_with_held(bread @ middle @ bread, free), bread=_with_held(bread, free), dof=dof, by_seed=by_seed
+    )
+
+
+def _with_held(matrix: Array, free: NDArray[np.bool_]) -> Array:
+    """Add zeros for the coordinates that are not free."""
+    whole = np.zeros((free.size, free.size))
+    whole[np.ix_(free, free)] = matrix
+    return whole
 
 
 def scatter(scores: Array, group: NDArray[np.int64]) -> tuple[Array, int, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
@@ -23,7 +24,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SeparableFit(Generic[Look]):
+class SeparableFit(ABC, Generic[Look]):
     """A law fitted to measured curves.
 
     Parameters
@@ -102,9 +103,9 @@ class SeparableFit(Generic[Look]):
             )
         )
 
+    @abstractmethod
     def _fitted_to(self) -> str:
         """Say which runs were fitted."""
-        raise NotImplementedError
 
     def _remarks(self) -> tuple[str, ...]:
         """Give what shall be said of the fit beside its warnings."""

@@ -83,11 +83,8 @@ class Problem(Generic[Look]):
 
     def objective(self, theta: Array) -> float:
         """Return the sum of the losses at a point; infinite where the law is undefined."""
-        count = len(self.law.amplitudes)
-        values = self.values(theta)
-        shapes = np.array([values[s.name] for s in self.law.shapes])
-        predicted = self.law.features_alone(shapes, self.look) @ theta[:count]
-        if not np.all(np.isfinite(predicted) & (predicted > 0)):
+        predicted = self._predicted(self.law.features_alone(self._shapes(theta), self.look), theta)
+        if predicted is None:
             return np.inf
         return float(np.sum(self.estimator.rho(np.log(predicted) - np.log(self.loss))))
 
@@ -126,19 +123,27 @@ class Problem(Generic[Look]):
 
     def _features(self, theta: Array) -> tuple[Array, Array]:
         """Features at the shapes of a point and their derivatives by the logarithms of the free shapes."""
-        values = self.values(theta)
-        shapes = np.array([values[s.name] for s in self.law.shapes])
+        shapes = self._shapes(theta)
         features, slopes = self.law.features(shapes, self.look)
         free = [i for i, s in enumerate(self.law.shapes) if s.name not in self.fixed]
         return features, slopes[:, :, free] * shapes[free]
 
     def _residuals(self, features: Array, slopes: Array, theta: Array) -> tuple[Array, Array] | None:
-        amplitudes = theta[: len(self.law.amplitudes)]
-        predicted = features @ amplitudes
-        if not np.all(np.isfinite(predicted) & (predicted > 0)):
+        predicted = self._predicted(features, theta)
+        if predicted is None:
             return None
-        jacobian = np.concatenate([features, np.einsum("nas,a->ns", slopes, amplitudes)], axis=1)
+        by_shape = np.einsum("nas,a->ns", slopes, theta[: len(self.law.amplitudes)])
+        jacobian = np.concatenate([features, by_shape], axis=1)
         return np.log(predicted) - np.log(self.loss), jacobian / predicted[:, None]
+
+    def _shapes(self, theta: Array) -> Array:
+        values = self.values(theta)
+        return np.array([values[shape.name] for shape in self.law.shapes])
+
+    def _predicted(self, features: Array, theta: Array) -> Array | None:
+        """Losses at a point; None unless all are positive and finite."""
+        predicted = features @ theta[: len(self.law.amplitudes)]
+        return predicted if np.all(np.isfinite(predicted) & (predicted > 0)) else None
 
     def _balance(self, theta: Array) -> Balance:
         return Balance.of(*self._features(theta), self.loss)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -12,7 +10,7 @@ from scalinglaws.comparison.family_laws import FamilyFit, fit_family
 from scalinglaws.errors import InputError, require
 from scalinglaws.prediction.placing.measured import measured_exponents, no_exponents
 from scalinglaws.prediction.placing.region import Plane, plane_of
-from scalinglaws.prediction.placing.result import NAMED, Placement, check_law
+from scalinglaws.prediction.placing.result import NAMED, Placement
 from scalinglaws.symbolic import phase
 
 __all__ = ["place"]
@@ -79,7 +77,7 @@ def place(
         if runs is None:
             raise InputError("runs = None: runs or a fit must be given")
         fit = fit_family(runs, "plrf", params=params)
-    check_law(fit)
+    _check_law(fit)
     plane = plane_of(fit)
     region = _region(fit, plane, level)
     probabilities = _probabilities(region)
@@ -101,6 +99,13 @@ def place(
         why_not=why,
         warnings=_warnings(fit, region),
     )
+
+
+def _check_law(fit: FamilyFit) -> None:
+    """Refuse a fit of anything but the solvable model with alpha and beta free."""
+    free = fit.problem.free_shapes
+    if fit.law.name != "plrf" or not {"alpha", "beta"} <= set(free):
+        raise InputError(f"fit = {fit.law.name} with {', '.join(free)} free: must be of plrf, with alpha and beta free")
 
 
 def _region(fit: FamilyFit, plane: Plane, level: float) -> xr.Dataset:
@@ -131,7 +136,6 @@ def _region(fit: FamilyFit, plane: Plane, level: float) -> xr.Dataset:
     )
 
 
-@lru_cache(maxsize=2**15)
 def _facts(alpha: float, beta: float) -> tuple[str, float, float]:
     """Phase, size exponent and loss exponent; "" and NaN where none is known."""
     if 2.0 * (alpha + beta) <= 1.0:

@@ -83,28 +83,19 @@ def plane_of(fit: FamilyFit) -> Plane:
     where = [fit.problem.names.index(name) for name in ("alpha", "beta")]
     free = np.array([name not in fit.at_bounds or name in ("alpha", "beta") for name in fit.problem.names])
     spread = sandwich(jacobian, residuals, fit.estimator, fit.records.curves, free)
-    covariance = spread.covariance[np.ix_(where, where)]
-    values, vectors = np.linalg.eigh(covariance)
+    both = np.ix_(where, where)
+    values, vectors = np.linalg.eigh(spread.covariance[both])
     root = vectors @ np.diag(np.sqrt(np.maximum(values, 1e-10))) @ vectors.T
     return Plane(
         centre=np.array([fit.params["alpha"], fit.params["beta"]]),
         root=root,
         dof=spread.dof,
-        share=_shares(fit, _curvature(fit, jacobian, residuals, free, where), root),
+        share=_shares(fit, np.asarray(np.linalg.inv(spread.bread[both])), root),
     )
 
 
-def _curvature(fit: FamilyFit, jacobian: Array, residuals: Array, free: NDArray[np.bool_], where: list[int]) -> Array:
-    """Second derivative of the profile objective by (log alpha, log beta)."""
-    bend = fit.estimator.derivatives(residuals)[2]
-    inner = jacobian[:, free]
-    inverse = np.linalg.pinv((inner * bend[:, None]).T @ inner, hermitian=True)
-    place = [int(np.flatnonzero(np.flatnonzero(free) == w)[0]) for w in where]
-    return np.linalg.inv(inverse[np.ix_(place, place)])
-
-
 def _shares(fit: FamilyFit, curvature: Array, root: Array) -> Array:
-    """Refit along rays; see `Plane.share`."""
+    """Refit along rays, `curvature` that of the profile objective by (log alpha, log beta); see `Plane.share`."""
     share = np.ones((_RAYS, len(_RADII)))
     for i, angle in enumerate(2.0 * np.pi * np.arange(_RAYS) / _RAYS):
         theta = fit.theta

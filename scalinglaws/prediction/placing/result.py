@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from scalinglaws._numbers import plain
 from scalinglaws.comparison.family_laws import FamilyFit
-from scalinglaws.errors import InputError, require
+from scalinglaws.errors import require
 
-__all__ = ["NAMED", "Placement", "check_law"]
+__all__ = ["NAMED", "Placement"]
 
 Array = NDArray[np.float64]
 
@@ -154,11 +154,3 @@ def _with_ends(value: float, low: float, high: float) -> str:
     if not np.isfinite(value):
         return "-"
     return f"{value:.3f} ({low:.3f} to {high:.3f})" if np.isfinite(low + high) else f"{value:.3f}"
-
-
-def check_law(fit: FamilyFit) -> FamilyFit:
-    """Return a fit of the solvable model with alpha and beta free; anything else is an `InputError`."""
-    free = fit.problem.free_shapes
-    if fit.law.name != "plrf" or not {"alpha", "beta"} <= set(free):
-        raise InputError(f"fit = {fit.law.name} with {', '.join(free)} free: must be of plrf, with alpha and beta free")
-    return fit
