@@ -46,6 +46,16 @@ def test_a_sharp_placement_names_the_phase_and_theorys_exponents(sharp):
     assert sharp.interval("alpha", level=0.5)[0] > sharp.interval("alpha", level=0.9)[0]
 
 
+@pytest.mark.parametrize("name", ["alpha", "beta"])
+def test_intervals_are_those_of_the_marginal_density(sharp, name):
+    other = {"alpha": "beta", "beta": "alpha"}[name]
+    marginal = sharp.region["density"].sum(other)
+    summed = np.cumsum(marginal.values)
+    at = sharp.region[name].values[np.searchsorted(summed, [0.05, 0.95])]
+    assert sharp.interval(name, level=0.9) == pytest.approx(tuple(at), abs=1e-12)
+    assert sharp.interval(name)[0] < getattr(sharp, name) < sharp.interval(name)[1]
+
+
 def test_near_a_boundary_the_phase_is_undecided():
     placed = sl.place(fit=fitted(0.8, 0.79, 0.01))
     assert placed.phase == "undecided"

@@ -82,7 +82,7 @@ class Placement:
         level = self.level if level is None else level
         require(0.0 < level < 1.0, "level", level, "must lie between 0 and 1")
         density = self.region["density"]
-        values = (self.region[name] + 0.0 * density).values.ravel()
+        values = self.region[name].broadcast_like(density).transpose(*density.dims).values.ravel()
         weight = density.values.ravel()
         known = np.isfinite(values)
         if not weight[known].sum() > 0.0:
