@@ -14,15 +14,20 @@ for |arg kappa| <= 3 pi/4 and alpha <= 1.5, below 1e-10 for alpha <= 3 (tests/mo
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["gram_rule", "power_sum_nodes"]
+__all__ = ["gram_rule", "power_sum_nodes", "real_sum_nodes"]
 
 HEAD = 64
 """Terms summed one by one."""
+REAL_HEAD = 16
+"""The same for sums to real numbers."""
+REAL_ORDER = 12
+"""Nodes of each panel of such a sum."""
 
 
 def gram_rule(first: float, last: float, order: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -93,3 +98,58 @@ def power_sum_nodes(v: float, alpha: float, head: int = HEAD) -> tuple[NDArray[n
             nodes.append(x)
             weights.append(w)
     return np.concatenate(nodes), np.concatenate(weights)
+
+
+def real_sum_nodes(
+    v: float, alpha: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    r"""Nodes j and weights for sums over j = 1, ..., v continued smoothly to real v, and the same for d/d log v.
+
+    Beyond the head the sum is the integral from a = head + 1/2 to v + 1/2 (Gauss-Legendre panels in log j) with the
+    end corrections of the midpoint rule in central differences, +-(delta/24 - 17 delta^3/5760 + 367 delta^5/967680):
+    smooth in v, at no cost of setting up a rule for each panel. Relative error of the sums of random-feature theory
+    below 4e-7 for alpha <= 1.5 and 3e-5 for alpha <= 3 (`power_sum_nodes`, for whole v, reaches 1e-12).
+
+    Parameters
+    ----------
+    v
+        Last term, a real number >= 2 * REAL_HEAD.
+    alpha
+        As in `power_sum_nodes`.
+
+    Returns
+    -------
+    Nodes and weights of the sum, then of its derivative by log v.
+
+    Examples
+    --------
+    >>> j, weights, ends, slopes = real_sum_nodes(100.0, alpha=0.7)
+    >>> round(float(weights @ j**-1.4) - sum(j**-1.4 for j in range(1, 101)), 8)
+    0.0
+    >>> more = real_sum_nodes(100.1, alpha=0.7)
+    >>> round((float(more[1] @ more[0]**-1.4) - float(weights @ j**-1.4)) / np.log(1.001) / (slopes @ ends**-1.4), 3)
+    1.0
+    """
+    first, last = REAL_HEAD + 0.5, v + 0.5
+    panels = math.ceil(math.log2(last / first) * max(1.0, alpha / 1.2))
+    x, w = _legendre()
+    half = 0.5 * math.log(last / first) / panels
+    log_j = math.log(first) + half * (2.0 * np.arange(panels)[:, None] + 1.0 + x)
+    inner = np.exp(log_j).ravel()
+    offsets = np.arange(-2.5, 3.0)
+    j = np.concatenate([np.arange(1.0, REAL_HEAD + 1.0), inner, first + offsets, last + offsets[1:-1]])
+    weights = np.concatenate(
+        [np.ones(REAL_HEAD), inner * np.tile(half * w, panels), _FIRST_CORRECTION, -_LAST_CORRECTION]
+    )
+    return j, weights, last + np.array([-1.0, 0.0, 1.0]), v * np.array([-1.0, 26.0, -1.0]) / 24.0
+
+
+@lru_cache(maxsize=1)
+def _legendre() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x, w = np.polynomial.legendre.leggauss(REAL_ORDER)
+    return x, w
+
+
+_DELTA = np.array([-1.0, 1.0]), np.array([-1.0, 3.0, -3.0, 1.0]), np.array([-1.0, 5.0, -10.0, 10.0, -5.0, 1.0])
+_LAST_CORRECTION = np.pad(_DELTA[0], 1) / 24.0 - _DELTA[1] * 17.0 / 5760.0
+_FIRST_CORRECTION = np.pad(_LAST_CORRECTION, 1) + _DELTA[2] * 367.0 / 967680.0
