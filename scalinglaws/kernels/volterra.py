@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 
 from scalinglaws.kernels._jit import kernel
 
-__all__ = ["NODES", "follow_panels"]
+__all__ = ["NODES", "SLOPES", "follow_panels", "follow_slopes"]
 
 Float = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 Index = NDArray[np.int64]
 
 _ROOT = 6.0**0.5
+SLOPES = 6
+"""The systems of `follow_slopes`: the risk, then its derivatives by alpha, beta, log d, log of time and log of noise."""
 NODES = np.array([0.4 - 0.1 * _ROOT, 0.4 + 0.1 * _ROOT, 1.0])
 """Stages of a panel, as shares of it."""
 
@@ -72,6 +74,133 @@ def follow_panels(
             if not np.isfinite(out[t, p]).all():
                 out[t, p:, :] = np.inf
     return out
+
+
+@kernel
+def follow_slopes(
+    z: Complex, initial: Complex, source: Complex, floor: Float, pace: Float, noise: Float, time: Float
+) -> Float:
+    """Risk at the stages of every panel with the derivatives `SLOPES`, which share its matrices.
+
+    Every derivative obeys the equation of the risk with one more drive: of alpha and log d, what the change of the
+    sources does; of the log of noise, the noise itself; of the log of time (`pace` and `time` stretched together), the
+    slope dy/dT. They are those of the discretised equations, exactly.
+
+    Parameters
+    ----------
+    z
+        Decay rates, shape (modes,).
+    initial, floor
+        As in `theory.flow.FlowModes`, shapes (4, modes) and (4,).
+    source
+        As there, shape (3, modes).
+    pace, noise, time
+        As in `follow_panels`.
+
+    Returns
+    -------
+    What noise has added to each at each stage, shape (6, panels, 3); infinite where it overflows.
+    """
+    panels = pace.shape[0]
+    out = np.empty((6, panels, 3))
+    state = np.zeros((6, z.size), dtype=np.complex128)
+    inverse = np.empty((z.size, 3, 3), dtype=np.complex128)
+    last = np.empty(z.size, dtype=np.complex128)
+    forced, kept, respond = np.empty((5, 3)), np.empty((6, 3)), np.empty((3, 3, 3))
+    risk, drive = np.empty((6, 3)), np.empty((6, 3))
+    for p in range(panels):
+        weight = pace[p] * noise[p]
+        _gather_slopes(z, initial, source, state, pace[p], time[p], inverse, forced, kept, respond)
+        solve = np.linalg.inv(np.eye(3) - respond[0] * weight)
+        risk[0] = solve @ (forced[0] + floor[0] + kept[0])
+        drive[0] = risk[0] * weight
+        grown = respond[0] @ drive[0]
+        kept[1] += respond[1] @ drive[0]
+        kept[3] += respond[2] @ drive[0]
+        kept[5] += grown
+        kept[4] += _own_motion(z, source[0], state[0], pace[p], drive[0], inverse, last)
+        for q in range(1, 6):
+            total = kept[q].copy()
+            if q < 5:
+                total += forced[q]
+            if q < 4:
+                total += floor[q]
+            risk[q] = solve @ total
+            drive[q] = risk[q] * weight
+        for q in range(6):
+            out[q, p] = kept[q] + respond[0] @ drive[q]
+        _advance_slopes(inverse, source, drive, last, state)
+        if not np.isfinite(out[:, p]).all():
+            out[:, p:] = np.inf
+            break
+    return out
+
+
+@kernel
+def _gather_slopes(
+    z: Complex,
+    initial: Complex,
+    source: Complex,
+    state: Complex,
+    pace: Float,
+    time: Float,
+    inverse: Complex,
+    forced: Float,
+    kept: Float,
+    respond: Float,
+) -> None:
+    """Fill in each mode's inverse, the forcing, what earlier noise leaves, and what a drive at each stage adds."""
+    forced[:], kept[:], respond[:] = 0.0, 0.0, 0.0
+    for k in range(z.size):
+        _invert(2.0 * z[k], pace, inverse[k])
+        for i in range(3):
+            left = np.exp(-2.0 * z[k] * time[i])
+            for t in range(4):
+                forced[t, i] += (initial[t, k] * left).real
+            forced[4, i] -= (2.0 * z[k] * time[i] * initial[0, k] * left).real
+            carry = inverse[k, i, 0] * _START[0] + inverse[k, i, 1] * _START[1] + inverse[k, i, 2] * _START[2]
+            for q in range(6):
+                kept[q, i] += (carry * state[q, k]).real
+            for t in range(3):
+                for j in range(3):
+                    respond[t, i, j] += (inverse[k, i, j] * source[t, k]).real
+
+
+@kernel
+def _own_motion(
+    z: Complex, source: Complex, state: Complex, pace: Float, drive: Float, inverse: Complex, last: Complex
+) -> Float:
+    """Add up at the stages what the slope of the noise itself drives; `last` takes each mode's at the end."""
+    added = np.zeros(3)
+    motion = np.empty(3, dtype=np.complex128)
+    for k in range(z.size):
+        for i in range(3):
+            value = 0.0j
+            for j in range(3):
+                value += inverse[k, i, j] * (_START[j] * state[k] + source[k] * drive[j])
+            motion[i] = source[k] * drive[i] - 2.0 * z[k] * pace[i] * value
+        for i in range(3):
+            moved = inverse[k, i, 0] * motion[0] + inverse[k, i, 1] * motion[1] + inverse[k, i, 2] * motion[2]
+            added[i] += moved.real
+            if i == 2:
+                last[k] = moved
+    return added
+
+
+@kernel
+def _advance_slopes(inverse: Complex, source: Complex, drive: Float, last: Complex, state: Complex) -> None:
+    """Take all systems to the end of a panel."""
+    for k in range(source.shape[1]):
+        a, b, c = inverse[k, 2, 0], inverse[k, 2, 1], inverse[k, 2, 2]
+        carry = a * _START[0] + b * _START[1] + c * _START[2]
+        own = a * drive[0, 0] + b * drive[0, 1] + c * drive[0, 2]
+        for q in range(6):
+            driven = a * drive[q, 0] + b * drive[q, 1] + c * drive[q, 2]
+            state[q, k] = carry * state[q, k] + source[0, k] * driven
+        state[1, k] += source[1, k] * own
+        state[3, k] += source[2, k] * own
+        state[4, k] += last[k]
+        state[5, k] += source[0, k] * own
 
 
 @kernel

@@ -84,6 +84,12 @@ class Panels:
             panel=panel,
         )
 
+    def between(self, stages: Array) -> Array:
+        """Interpolate functions that are zero at the start from the stages, (q, panels, 3), to records, (q, records)."""
+        start = np.concatenate([np.zeros((len(stages), 1)), stages[:, :-1, 2]], axis=1)
+        around = np.concatenate([start[:, :, None], stages], axis=2)[:, self.panel]
+        return np.asarray(np.einsum("trm,rm->tr", around, self.mix))
+
 
 def _edges(path: Path, last: int) -> Index:
     kinks = _kinks(path.rate[:last])
