@@ -9,7 +9,7 @@ R solves, in model time T = s tau / sum_j j^(-2 alpha) (tau the sum of the rates
 with F_0, F and K = Tr K^2 exp(-2 K T) those of the deterministic equivalent of d features (v = 4 d), in continuous
 time: discrete updates differ from it while rate times eigenvalue is not small, that is in the first few updates at the
 top of the spectrum. The model itself has s = g = n0 = 1; a constant rate is stable for g rate / batch < 2. d below
-`theory.flow.SMALLEST` is taken for that.
+`theory.flow.SMALLEST` is taken for that; a fit keeps every size above it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,12 @@ _SHAPES = (
     Shape(name="n0", low=1e-9, high=1e12),
     Shape(name="g", low=1e-8, high=1e12),
 )
-_LARGEST = 1e12
+_LARGEST = 1e9
+"""Most features."""
+_TIMES = 1e-1, 1e14
+"""Longest training in units of the trace; the largest eigenvalue is about 1."""
+_NOISE = 1e-3, 1.9
+"""Rate over batch, times g: nothing is seen of less, and more diverges."""
 
 _Solver = Callable[[FlowModes, float, float, Panels], Array]
 _panels: Callable[[FamilyCurves], list[Panels]] = once_per_group(Panels.of)
@@ -99,6 +104,17 @@ def _with_slopes(modes: FlowModes, s: float, g: float, panels: Panels) -> Array:
     return np.stack(columns, axis=1)
 
 
+def _limits(curves: FamilyCurves) -> dict[str, tuple[float, float]]:
+    """Keep every size where the limit is defined, training within reason, and noise below what a run survives."""
+    noise = max(path.peak / batch for path, batch in zip(curves.paths, curves.batch, strict=True))
+    time = max(float(path.tau[-1]) for path in curves.paths)
+    return {
+        "s": (_TIMES[0] / time, _TIMES[1] / time),
+        "n0": (float(curves.size.max()) / _LARGEST, float(curves.size.min()) / SMALLEST),
+        "g": (_NOISE[0] / noise, _NOISE[1] / noise),
+    }
+
+
 def _starts(curves: FamilyCurves) -> Array:
     """Cross shapes with sizes and lengths of training that are small to large on the scale of the model."""
     peak = float(np.median([path.peak for path in curves.paths] / curves.batch))
@@ -122,4 +138,5 @@ PLRF = FamilyLaw(
     features=_features,
     values=_values,
     starts=_starts,
+    limits=_limits,
 )
