@@ -7,6 +7,12 @@ import pytest
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+LONG = ("placement",)
+"""Notebooks of about a minute of a core's time, not run by default."""
+
+
+def marked(path):
+    return pytest.param(path, marks=pytest.mark.slow) if path.stem in LONG else path
 
 
 def test_there_are_notebooks():
@@ -22,7 +28,7 @@ def test_stored_without_outputs(path):
 
 
 @pytest.mark.filterwarnings("default")  # of the kernel's machinery; the notebook turns its own into errors
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+@pytest.mark.parametrize("path", [*map(marked, NOTEBOOKS)], ids=lambda p: p.stem)
 def test_runs(path, monkeypatch):
     monkeypatch.setenv("PYTHONWARNINGS", "error:::__main__")
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")

@@ -100,6 +100,9 @@ def report(
     out: Annotated[Path, typer.Option(help="The page; the numbers go beside it as .json.")] = Path("report.html"),
     hold_out: Annotated[list[str] | None, typer.Option(help="A run to predict blind; default the largest.")] = None,
     flops: Flops = None,
+    theory: Annotated[
+        bool, typer.Option("--theory", help="Place the runs on the phase diagram too, which takes a minute or so.")
+    ] = False,
     as_json: Json = False,
     *,
     options: Options,
@@ -113,7 +116,7 @@ def report(
     source = read_source(data, options)
     if options.drop_highest:
         source = points(source, options)
-    _report(source, out, as_json, options, hold_out=hold_out or "largest", flops=flops)
+    _report(source, out, as_json, options, hold_out=hold_out or "largest", flops=flops, theory=theory)
 
 
 @app.command()
@@ -134,7 +137,7 @@ def demo(
     from scalinglaws.training import Ladder, demo_ladder
 
     family = _train(Ladder.coerce(ladder) if ladder else demo_ladder(), out / "runs", workers)
-    _report(family, out / "report.html", as_json, Options(), title="Scaling report of the demo ladder")
+    _report(family, out / "report.html", as_json, Options(), title="Scaling report of the demo ladder", theory=True)
 
 
 def _train(ladder: Ladder, out: Path, workers: int, devices: str | None = None) -> xr.Dataset:

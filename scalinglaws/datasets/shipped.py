@@ -49,7 +49,7 @@ def load(name: str) -> xr.Dataset:
     --------
     >>> runs = load("ladder")
     >>> runs.sizes["run"], runs.attrs["corpus"]
-    (35, 'python-stdlib')
+    (40, 'python-stdlib')
     """
     if name not in names():
         raise InputError(f"dataset = {name!r}: must be one of {', '.join(names())}")

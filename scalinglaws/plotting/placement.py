@@ -45,10 +45,9 @@ def draw_placement(placed: Placement, *, whole: bool = True, ax: Axes | None = N
     if whole:
         limits = {name: (0.0, max(_TOP, 1.1 * getattr(placed, name))) for name in limits}
     diagram = phase_diagram(alpha=limits["alpha"], beta=limits["beta"], cmap="Blues_r", ink=MEASURED, ax=ax)
-    inside = grid["inside"].values
-    region = None
+    region, inside, within = None, grid["inside"].values, grid["distance"].values.T
     if inside.any() and not inside.all():
-        region = ax.contour(alpha, beta, grid["inside"].values.T.astype(float), levels=[0.5], colors=PREDICTED)
+        region = ax.contour(alpha, beta, within, levels=[grid.attrs["quantile"]], colors=PREDICTED)
     label = f"fit, with the {100 * placed.level:.0f} % region"
     (point,) = ax.plot([placed.alpha], [placed.beta], "o", color=PREDICTED, ms=5, zorder=5, label=label)
     likely = [f"{name}: {p:.2f}" for name, p in placed.probabilities.items() if p >= 0.01]

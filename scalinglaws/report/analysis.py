@@ -77,6 +77,7 @@ def analyse(
     level: float = 0.9,
     replicates: int = 2000,
     rng: int = 0,
+    theory: bool = False,
 ) -> Analysis:
     """Check a family, test the law on held-out runs, fit it to all of them and read off the optimum.
 
@@ -96,6 +97,8 @@ def analyse(
         Level of the intervals.
     replicates
         Bootstrap refits.
+    theory
+        Place the runs on the phase diagram of the solvable model too, which takes a minute or so.
     """
     require(0 < level < 1, "level", level, "must lie strictly between 0 and 1")
     curves = data if "row_size" in data else None
@@ -105,7 +108,7 @@ def analyse(
     )
     fitted = fit(table, law=law, estimator=estimator).bootstrap(replicates=replicates, rng=rng)
     budgets = float(table["flops"].max()) * np.array([0.1, 1.0, 10.0]) if flops is None else np.atleast_1d(flops)
-    comparison, about = _comparison(curves, level)
+    comparison, about = _comparison(curves, level) if theory else (None, "")
     return Analysis(
         curves=curves,
         table=table,
@@ -129,7 +132,7 @@ def _comparison(curves: xr.Dataset | None, level: float) -> tuple[Comparison | N
     try:
         sizes = np.unique(FamilyRecords.of(curves).curves.size).size
         require(sizes >= _SIZES, "sizes", sizes, f"must be {_SIZES} or more")
-        return compare(curves, laws=("chinchilla", "plrf"), leave_out=("size",), level=level), ""
+        return compare(curves, laws=("chinchilla", "plrf"), leave_out=("size",), level=level, starts=1), ""
     except InputError as error:
         return None, f"not placed on the phase diagram: {error}"
 

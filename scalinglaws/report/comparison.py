@@ -14,7 +14,7 @@ import xarray as xr
 from scalinglaws._files import write_text
 from scalinglaws._findings import Finding
 from scalinglaws._progress import Report, silent
-from scalinglaws.comparison.family_laws import FamilyContest, contest_families
+from scalinglaws.comparison.family_laws import FamilyContest, contest_families, fit_family
 from scalinglaws.plotting.family_contest import draw_family_contest
 from scalinglaws.plotting.placement import draw_placement
 from scalinglaws.plotting.style import styled
@@ -60,6 +60,7 @@ def compare(
     leave_out: Sequence[str] | None = None,
     level: float = 0.9,
     params: str = "non_embedding",
+    starts: int = 3,
     report: Report = silent,
 ) -> Comparison:
     """Place a family of runs on the phase diagram, and let laws predict the runs it can spare.
@@ -76,6 +77,8 @@ def compare(
         Level of the region and of all intervals.
     params
         What counts as N.
+    starts
+        Descents of each fit; 1 is a third of the time, and does not say whether others end elsewhere.
     report
         Called before each fit of the contest.
 
@@ -84,8 +87,9 @@ def compare(
     InputError
         For runs that no family law can be fitted to.
     """
-    contest = contest_families(runs, laws, leave_out, level=level, params=params, report=report)
-    return Comparison(placement=place(runs, level=level, params=params), contest=contest)
+    contest = contest_families(runs, laws, leave_out, level=level, params=params, report=report, starts=starts)
+    fitted = fit_family(runs, "plrf", params=params, starts=starts)
+    return Comparison(placement=place(runs, fitted, level=level, params=params), contest=contest)
 
 
 def write_comparison(

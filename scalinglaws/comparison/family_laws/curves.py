@@ -24,7 +24,7 @@ from scalinglaws.comparison.schedule_laws.records import usable
 from scalinglaws.curves import Run, iter_runs, params_by, tokens_by
 from scalinglaws.errors import InputError, require
 
-__all__ = ["Distinct", "FamilyCurves", "FamilyRecords"]
+__all__ = ["Distinct", "FamilyCurves", "FamilyRecords", "counted_by"]
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -333,13 +333,17 @@ def _thin(run: Run, keep: Index, most: int | None, log: bool) -> Index:
     return keep[np.unique(nearest)]
 
 
+def counted_by(runs: xr.Dataset, params: str) -> str:
+    """Return the convention by which a family's parameters can be counted: "total" where only totals are known."""
+    groups = [g for g in runs["group"].values if g != "unspecified"]
+    only_totals = bool((runs["params"].sel(group=groups).sum("group").values == 0).all())
+    return "total" if only_totals else params
+
+
 def _sizes(runs: xr.Dataset, params: str) -> Array:
     """Size of every run: parameters by the convention, else their total, else widths."""
-    by_group = runs["params"]
-    if (by_group.sum("group").values > 0).all():
-        groups = [g for g in by_group["group"].values if g != "unspecified"]
-        only_totals = bool((by_group.sel(group=groups).sum("group").values == 0).all())
-        return np.asarray(params_by(runs, "total" if only_totals else params).values, dtype=np.float64)
+    if (runs["params"].sum("group").values > 0).all():
+        return np.asarray(params_by(runs, counted_by(runs, params)).values, dtype=np.float64)
     width = runs["width"].values if "width" in runs else np.full(runs.sizes["run"], np.nan)
     if not (width > 0).all():
         name = runs["run"].values[np.flatnonzero(~(width > 0))[0]]

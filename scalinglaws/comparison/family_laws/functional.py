@@ -38,7 +38,8 @@ Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
 _C = Shape(name="c", low=1e-5, high=1e8)
-_K = Shape(name="k", low=0.3, high=5.0)
+_K = Shape(name="k", low=1.0, high=3.0)
+"""The theory's k lies between 1 and 2; beyond 3 the kernel is hardly told from an exponential."""
 
 _STEP = 0.4
 """Spacing of the decay rates in their logarithm: the rule is then right to about exp(-pi^2 / 0.4) = 2e-11."""

@@ -2,9 +2,12 @@ r"""The solvable model's asymptotic terms on whole curves, their exponents tied 
 
     L = E + sum over terms of c_k N^-p_k(alpha, beta) tau^-q_k(alpha, beta)
 
-with the rational exponents of `symbolic.terms` (arXiv 2405.15074), cross terms included, in gradient-flow time tau.
-This is the corner 2 alpha > 1, 2 beta > 1 of the plane, phases II and III; the term of gradient noise, K_pp, carries
-the rate of the last update over the batch, to which the noise that a small rate leaves is proportional.
+with the rational exponents of `symbolic.terms` (arXiv 2405.15074), cross terms included, in gradient-flow time tau, in
+which they hold on both sides of 2 alpha = 1: there the stable rate has no part in them. All phases are covered: F_0
+changes its exponent at 2 beta = 1, continuously; F_ac, which leads only where 2 alpha > 1 and 2 beta > 1, falls with N
+alone where 2 alpha < 1, and is hidden behind F_0. The term of gradient noise, K_pp, carries the rate of the last
+update over the batch, to which the noise that a small rate leaves is proportional. Where alpha + beta <= 1/2 nothing
+is learned and the law has no value.
 """
 
 from __future__ import annotations
@@ -38,24 +41,28 @@ def _features(shapes: Array, curves: FamilyCurves) -> tuple[Array, Array]:
 def _terms(shapes: NDArray[np.complex128], curves: FamilyCurves) -> NDArray[np.complex128]:
     """Features at complex shapes, shape (n, 1 + terms)."""
     alpha, beta = shapes
+    if (alpha + beta).real <= 0.5:
+        return np.full((curves.step.size, 1 + len(_NAMES)), np.nan + 0j)
     log_size, log_time = np.log(curves.N), np.log(curves.tau)
     noise = curves.rate / curves.batch[curves.run]
     columns: list[NDArray[Any]] = [np.ones(log_size.size, dtype=np.complex128)]
     for name in _NAMES:
-        p, q = (complex(power(alpha, beta)) for power in _exponents()[name])  # type: ignore[arg-type]
+        p, q = (complex(power(alpha, beta)) for power in _exponents(bool(beta.real > 0.5))[name])  # type: ignore[arg-type]
+        q = q if q.real > 0.0 else 0j  # of F_ac where 2 alpha < 1
         term = np.exp(-p * log_size - q * log_time)
         columns.append(term * noise if name == "K_pp" else term)
     return np.stack(columns, axis=1)
 
 
 @cache
-def _exponents() -> dict[str, tuple[Exponent, Exponent]]:
-    return term_exponents(alpha_above=True, beta_above=True)
+def _exponents(beta_above: bool) -> dict[str, tuple[Exponent, Exponent]]:
+    """Exponents of size and of time on one side of 2 beta = 1; terms that do not lead keep those of the other side."""
+    return term_exponents(alpha_above=True, beta_above=True) | term_exponents(alpha_above=True, beta_above=beta_above)
 
 
 def _starts(curves: FamilyCurves) -> Array:
     del curves
-    return np.array([[a, b] for a in (1.0, 0.7, 1.5) for b in (0.8, 0.6, 1.5)])
+    return np.array([[a, b] for a in (0.4, 1.0, 0.7, 1.5) for b in (0.25, 0.8, 1.5)])
 
 
 PLRF_TERMS = FamilyLaw(
@@ -63,7 +70,7 @@ PLRF_TERMS = FamilyLaw(
     formula="L = E + sum of c_k N^-p_k tau^-q_k, k in F_0, F_pp, F_ac, K_pp",
     source="Paquette et al., arXiv 2405.15074",
     amplitudes=("E", *_NAMES),
-    shapes=(Shape(name="alpha", low=0.505, high=3.0), Shape(name="beta", low=0.505, high=3.0)),
+    shapes=(Shape(name="alpha", low=0.255, high=3.0), Shape(name="beta", low=0.01, high=3.0)),
     features=_features,
     starts=_starts,
 )

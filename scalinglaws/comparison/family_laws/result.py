@@ -89,7 +89,8 @@ class FamilyFit(SeparableFit[FamilyCurves]):
         error = float(np.sqrt(self.spread.covariance[place, place]))
         wide = error * float(student.ppf(0.5 + 0.5 * level, self.spread.dof))
         ends = self.theta[place] + np.array([-wide, wide])
-        low, high = ends if place < len(self.law.amplitudes) else np.exp(ends)
+        with np.errstate(over="ignore"):  # no finite end: nothing is known of the parameter on that side
+            low, high = ends if place < len(self.law.amplitudes) else np.exp(ends)
         return float(low), float(high)
 
     def bootstrap(

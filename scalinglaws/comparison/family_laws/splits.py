@@ -26,7 +26,7 @@ _SHARE = 0.25
 """Sizes that are left out, the largest ones: this share, but one at least and never so many that one is left."""
 _LONGER = 1.2
 """A horizon counts as longer from this ratio on."""
-_SAME = 0.02
+_SAME = 0.05
 """Schedules are the same whose rates over their peak differ by less than this at equal parts of the run."""
 _LOOKS = 65
 

@@ -176,26 +176,29 @@ class FamilyContest:
         also = "and along the curves" if curves == best else f"while {curves} is along the curves"
         error = float(row["end_error"].sel(law=best))
         first = f"{name} ({row['said'].item()}): {best} is closest at the end points, off by {_percent(error)}{against}"
-        return [f"{first}, {also}", *self._theory_against_baseline(row)]
+        return [f"{first}, {also}", *self._theory_against_baseline(row), *self._silent(row)]
 
     def _theory_against_baseline(self, row: xr.Dataset) -> list[str]:
         laws = [str(law) for law in row["law"].values]
         base = float(row["end_error"].sel(law=BASELINE)) if BASELINE in laws else np.nan
         if np.isnan(base):
             return []
-        losers: list[str] = []
         winners: list[str] = []
-        silent: list[str] = []
+        losers: list[str] = []
         for law in self._ranked(row.isel(law=np.flatnonzero(row["theory"].values))):
             error = float(row["end_error"].sel(law=law))
-            side = silent if np.isnan(error) else losers if error > base else winners
-            side.append(law if np.isnan(error) else f"{law} ({_percent(error)})")
-        said = []
-        if winners:
-            said.append(f"  no worse than {BASELINE} ({_percent(base)}): {listed(winners)}")
-        if losers:
-            said.append(f"  theory loses to {BASELINE} ({_percent(base)}): {listed(losers)}")
-        return said + ([f"  no prediction from {listed(silent)}"] if silent else [])
+            if np.isfinite(error):
+                (losers if error > base else winners).append(f"{law} ({_percent(error)})")
+        return [
+            f"  {words} {BASELINE} ({_percent(base)}): {listed(named)}"
+            for words, named in (("no worse than", winners), ("theory loses to", losers))
+            if named
+        ]
+
+    def _silent(self, row: xr.Dataset) -> list[str]:
+        """Name the laws without a prediction."""
+        names = [str(law) for law in row["law"].values[row["failure"].values != ""]]
+        return [f"  no prediction from {listed(names)}"] if names else []
 
     def _refusals(self) -> list[str]:
         return [f"{kind}: not tried, {why}" for kind, why in self.refused.items()]

@@ -4,5 +4,6 @@ What the laws of one size under any schedule (`schedule_laws`) and those of a fa
 
 - `law`       the interface: amplitudes, positive shapes, features with their derivatives;
 - `problem`   such a law and its records as a function of free coordinates;
+- `balanced`  coordinates in which its search does not crawl along bent valleys;
 - `minimise`  a damped Newton method for robust objectives of a few parameters.
 """

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from scalinglaws.comparison.separable.balanced import Balance
 from scalinglaws.comparison.separable.law import Look, SeparableLaw
 from scalinglaws.comparison.separable.minimise import End, minimise
 from scalinglaws.errors import InputError, require
@@ -79,18 +80,7 @@ class Problem(Generic[Look]):
 
     def evaluate(self, theta: Array) -> tuple[Array, Array] | None:
         """Return log residuals (n,) and their Jacobian (n, p); None where the law gives no positive loss."""
-        count = len(self.law.amplitudes)
-        values = self.values(theta)
-        shapes = np.array([values[s.name] for s in self.law.shapes])
-        features, slopes = self.law.features(shapes, self.look)
-        amplitudes = theta[:count]
-        predicted = features @ amplitudes
-        if not np.all(np.isfinite(predicted) & (predicted > 0)):
-            return None
-        free = [i for i, s in enumerate(self.law.shapes) if s.name not in self.fixed]
-        by_shape = np.einsum("nas,a->ns", slopes[:, :, free], amplitudes) * shapes[free]
-        jacobian = np.concatenate([features, by_shape], axis=1) / predicted[:, None]
-        return np.log(predicted) - np.log(self.loss), jacobian
+        return self._residuals(*self._features(theta), theta)
 
     def objective(self, theta: Array) -> float:
         """Return the sum of the losses at a point; infinite where the law is undefined."""
@@ -121,15 +111,44 @@ class Problem(Generic[Look]):
         return rows
 
     def solve(self, theta: Array, *, iterations: int = 150, flat: float = 1e-11) -> End | None:
-        """Minimise from one start; see `minimise`."""
+        """Minimise from one start, in balanced coordinates (see `balanced`); see `minimise`."""
         longest = np.where(np.arange(theta.size) < len(self.law.amplitudes), np.inf, _LONGEST)
         start = np.clip(theta, *self.bounds)
-        return minimise(self.evaluate, start, self.estimator, self.bounds, longest, iterations=iterations, flat=flat)
+        aim = self._balance(start).enter(start)
+        end = minimise(self._balanced, aim, self.estimator, self.bounds, longest, iterations=iterations, flat=flat)
+        return None if end is None else self._balance(end.theta).end(end)
 
     def smooth(self, theta: Array) -> Array:
         """Return the least-squares solution of the log residuals from a start, a better start for the fit itself."""
         end = replace(self, estimator=estimator("log-l2")).solve(theta, iterations=40)
         return theta if end is None else end.theta
+
+    def _features(self, theta: Array) -> tuple[Array, Array]:
+        """Features at the shapes of a point and their derivatives by the logarithms of the free shapes."""
+        values = self.values(theta)
+        shapes = np.array([values[s.name] for s in self.law.shapes])
+        features, slopes = self.law.features(shapes, self.look)
+        free = [i for i, s in enumerate(self.law.shapes) if s.name not in self.fixed]
+        return features, slopes[:, :, free] * shapes[free]
+
+    def _residuals(self, features: Array, slopes: Array, theta: Array) -> tuple[Array, Array] | None:
+        amplitudes = theta[: len(self.law.amplitudes)]
+        predicted = features @ amplitudes
+        if not np.all(np.isfinite(predicted) & (predicted > 0)):
+            return None
+        jacobian = np.concatenate([features, np.einsum("nas,a->ns", slopes, amplitudes)], axis=1)
+        return np.log(predicted) - np.log(self.loss), jacobian / predicted[:, None]
+
+    def _balance(self, theta: Array) -> Balance:
+        return Balance.of(*self._features(theta), self.loss)
+
+    def _balanced(self, balanced: Array) -> tuple[Array, Array] | None:
+        """Do what `evaluate` does, in balanced coordinates."""
+        features, slopes = self._features(balanced)
+        balance = Balance.of(features, slopes, self.loss)
+        theta = balance.leave(balanced)
+        found = self._residuals(features, slopes, theta)
+        return None if found is None else (found[0], balance.jacobian(found[1], theta))
 
     @property
     def _signed(self) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from scalinglaws.comparison.family_laws.curves import counted_by
 from scalinglaws.errors import InputError
 from scalinglaws.fitting import fit as fit_law
 from scalinglaws.fitting.table import as_table
@@ -33,11 +34,12 @@ def measured_exponents(runs: Any, *, params: str, level: float, rng: int) -> tup
     """
     rows: Rows = {}
     why: list[str] = []
+    counted = counted_by(runs, params)
     for attempt in (_surface, _others):
         try:
-            rows |= attempt(runs, params, level, rng)
+            rows |= attempt(runs, counted, level, rng)
         except InputError as error:
-            why.append(str(error))
+            why += [] if str(error) in why else [str(error)]
     return _dataset(rows, level), tuple(why)
 
 

@@ -126,7 +126,7 @@ def _region(fit: FamilyFit, plane: Plane, level: float) -> xr.Dataset:
             "loss_exponent": (dims, np.array([[f[2] for f in row] for row in facts])),
         },
         {"alpha": axes[0], "beta": axes[1]},
-        {"dof": plane.dof},
+        {"dof": plane.dof, "quantile": plane.quantile(level)},
     )
 
 
