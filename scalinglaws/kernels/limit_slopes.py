@@ -46,7 +46,7 @@ def falling_root(s: Float, weight: Float, level: float, kappa: float) -> float:
 
 @summing
 def _moments(s: Float, weight: Float, trace: Float, real: float, imag: float) -> tuple[complex, complex]:
-    """Sums of weight / (s + kappa) and trace / (s + kappa)^2."""
+    """Sum weight / (s + kappa) and trace / (s + kappa)^2."""
     w_tu, w_u, p_uu, p_ttuu, p_tuu = 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(s.size):
         t = s[i] + real
@@ -64,7 +64,7 @@ def _moments(s: Float, weight: Float, trace: Float, real: float, imag: float) ->
 def _totals(
     s: Float, log_j: Float, energy: Float, trace: Float, real: float, imag: float
 ) -> tuple[complex, complex, complex, complex, complex, complex, complex]:
-    """Sums of e/(s+k), e/(s+k)^2, l e/(s+k), l e s/(s+k)^2, p/(s+k), p/(s+k)^2 and l p/(s+k)^2, with l = log j."""
+    """Sum e/(s+k), e/(s+k)^2, l e/(s+k), l e s/(s+k)^2, p/(s+k), p/(s+k)^2 and l p/(s+k)^2, with l = log j."""
     e1, e2, e3, e4, p1, p2, p3 = 0j, 0j, 0j, 0j, 0j, 0j, 0j
     for i in range(s.size):
         t = s[i] + real

@@ -24,7 +24,7 @@ from scalinglaws.comparison.family_laws.curves import FamilyCurves
 from scalinglaws.comparison.family_laws.panels import Panels
 from scalinglaws.comparison.family_laws.remembered import once_per_group
 from scalinglaws.comparison.separable.law import Shape
-from scalinglaws.kernels.volterra import follow_panels, follow_slopes
+from scalinglaws.kernels.volterra import follow_panels
 from scalinglaws.theory.flow import SMALLEST, FlowModes, flow_modes
 
 __all__ = ["PLRF"]
@@ -45,25 +45,19 @@ _TIMES = 1e-1, 1e14
 _NOISE = 1e-3, 1.9
 """Rate over batch, times g: nothing is seen of less, and more diverges."""
 
-_Solver = Callable[[FlowModes, float, float, Panels], Array]
 _panels: Callable[[FamilyCurves], list[Panels]] = once_per_group(Panels.of)
 
 
 def _features(shapes: Array, curves: FamilyCurves) -> tuple[Array, Array]:
-    risk = _over_groups(shapes, curves, _with_slopes)
+    risk = _over_groups(shapes, curves)
     features = np.stack([np.ones(len(risk)), risk[:, 0]], axis=1)
     slopes = np.zeros((len(risk), 2, 5))
-    slopes[:, 1] = risk[:, 1:] / shapes
+    slopes[:, 1] = risk[:, 1:]
     return features, slopes
 
 
-def _values(shapes: Array, curves: FamilyCurves) -> Array:
-    risk = _over_groups(shapes, curves, _alone)
-    return np.concatenate([np.ones((len(risk), 1)), risk], axis=1)
-
-
-def _over_groups(shapes: Array, curves: FamilyCurves, solve: _Solver) -> Array:
-    """Solve once for each group, and give every record what belongs to it."""
+def _over_groups(shapes: Array, curves: FamilyCurves) -> Array:
+    """Solve once for each group, and give every record the risk and its derivatives by the shapes, shape (n, 6)."""
     alpha, beta, s, n0, g = shapes.tolist()
     distinct = curves.distinct
     modes: dict[float, FlowModes] = {}
@@ -72,28 +66,17 @@ def _over_groups(shapes: Array, curves: FamilyCurves, solve: _Solver) -> Array:
         d = float(np.clip(curves.size[run] / n0, SMALLEST, _LARGEST))
         if d not in modes:
             modes[d] = flow_modes(alpha, beta, d)
-        rows.append(solve(modes[d], s, g / float(curves.batch[run]), panels))
-        if solve is _with_slopes:
-            rows[-1][:, 1] *= alpha
-            rows[-1][:, 2] *= beta
-            rows[-1][:, 4] *= -1.0 if SMALLEST < d < _LARGEST else 0.0  # d falls as n0 rises
+        moves = -1.0 if SMALLEST < d < _LARGEST else 0.0  # d falls as n0 rises
+        chain = np.array([1.0, 1.0, 1.0, 1.0 / s, moves / n0, 1.0 / g])
+        rows.append(_with_slopes(modes[d], s, g / float(curves.batch[run]), panels) * chain)
     return np.concatenate(rows)[distinct.place]
-
-
-def _alone(modes: FlowModes, s: float, g: float, panels: Panels) -> Array:
-    """Risk at the records, shape (records, 1)."""
-    pace = s / modes.trace[0]
-    scaled = pace * panels.pace, g / modes.trace[0] * panels.rate, pace * panels.time
-    noise = follow_panels(modes.z, modes.initial[:1], modes.source[0], modes.floor[:1], *scaled)
-    left = np.exp(np.multiply.outer(-2.0 * pace * panels.at, modes.z))
-    return np.asarray(modes.floor[0] + (left @ modes.initial[0]).real + panels.between(noise)[0])[:, None]
 
 
 def _with_slopes(modes: FlowModes, s: float, g: float, panels: Panels) -> Array:
     """Risk at the records and its derivatives by alpha, beta, log s, log d and log g, shape (records, 6)."""
     pace = s / modes.trace[0]
     scaled = pace * panels.pace, g / modes.trace[0] * panels.rate, pace * panels.time
-    risk = panels.between(follow_slopes(modes.z, modes.initial, modes.source, modes.floor, *scaled))
+    risk = panels.between(follow_panels(modes.z, modes.initial, modes.source, modes.floor, *scaled))
     time = 2.0 * pace * panels.at
     left = np.exp(np.multiply.outer(-time, modes.z))
     risk[:4] += modes.floor[:, None] + (modes.initial @ left.T).real
@@ -136,7 +119,6 @@ PLRF = FamilyLaw(
     amplitudes=("E", "A"),
     shapes=_SHAPES,
     features=_features,
-    values=_values,
     starts=_starts,
     limits=_limits,
 )

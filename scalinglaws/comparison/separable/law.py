@@ -65,8 +65,6 @@ class SeparableLaw(Generic[Look]):
         From what is known of the fitted runs to shapes worth starting from, shape (starts, shapes), best guess first.
     signed
         Amplitudes that may be negative; all others are >= 0.
-    values
-        The features alone, where they cost much less than with their derivatives.
     limits
         From what is known of the fitted runs to narrower ranges of some shapes, by name: beyond them the law is not
         defined for these runs, or the same everywhere.
@@ -80,7 +78,6 @@ class SeparableLaw(Generic[Look]):
     features: Features[Look]
     starts: Callable[[Look], Array]
     signed: tuple[str, ...] = ()
-    values: Callable[[Array, Look], Array] | None = None
     limits: Callable[[Look], Mapping[str, tuple[float, float]]] | None = None
 
     def __str__(self) -> str:
@@ -96,10 +93,6 @@ class SeparableLaw(Generic[Look]):
         known = {} if self.limits is None else self.limits(look)
         ends = [(s.low, s.high) if s.name not in known else _within(known[s.name], s) for s in self.shapes]
         return np.array(ends, dtype=np.float64).reshape(-1, 2).T
-
-    def features_alone(self, shapes: Array, look: Look) -> Array:
-        """Return the features without their derivatives, shape (n, a)."""
-        return self.features(shapes, look)[0] if self.values is None else self.values(shapes, look)
 
 
 def _within(wanted: tuple[float, float], shape: Shape) -> tuple[float, float]:

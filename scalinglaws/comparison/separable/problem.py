@@ -84,13 +84,8 @@ class Problem(Generic[Look]):
 
     def objective(self, theta: Array) -> float:
         """Return the sum of the losses at a point; infinite where the law is undefined."""
-        count = len(self.law.amplitudes)
-        values = self.values(theta)
-        shapes = np.array([values[s.name] for s in self.law.shapes])
-        predicted = self.law.features_alone(shapes, self.look) @ theta[:count]
-        if not np.all(np.isfinite(predicted) & (predicted > 0)):
-            return np.inf
-        return float(np.sum(self.estimator.rho(np.log(predicted) - np.log(self.loss))))
+        found = self.evaluate(theta)
+        return np.inf if found is None else float(np.sum(self.estimator.rho(found[0])))
 
     @cached_property
     def bounds(self) -> tuple[Array, Array]:
@@ -156,7 +151,7 @@ class Problem(Generic[Look]):
 
     def _linear(self, shapes: Array) -> Array:
         """Amplitudes that minimise the squared relative residuals at given shapes."""
-        scaled = self.law.features_alone(shapes, self.look) / self.loss[:, None]
+        scaled = self.law.features(shapes, self.look)[0] / self.loss[:, None]
         width = np.maximum(np.abs(scaled).max(axis=0), 1e-300)
         both = np.concatenate([scaled / width, -(scaled / width)[:, self._signed]], axis=1)
         found = nnls(both, np.ones(self.loss.size))[0]
