@@ -125,7 +125,7 @@ def real_sum_nodes(
     >>> bool(abs(weights @ j**-1.4 - sum(j**-1.4 for j in range(1, 101))) < 1e-9)
     True
     >>> f"{slopes @ ends**-1.4:.4f}", f"{100 * 100.5**-1.4:.4f}"  # about v times the next half term
-    ('0.1573', '0.1574')
+    ('0.1574', '0.1574')
     """
     first, last = REAL_HEAD + 0.5, v + 0.5
     panels = math.ceil(math.log2(last / first) * max(1.0, alpha / 1.2))
