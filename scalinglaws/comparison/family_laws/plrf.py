@@ -38,12 +38,13 @@ _SHAPES = (
     Shape(name="n0", low=1e-9, high=1e12),
     Shape(name="g", low=1e-8, high=1e12),
 )
-_LARGEST = 1e9
+_LARGEST = 1e12
 """Most features."""
 _TIMES = 1e-1, 1e14
 """Longest training in units of the trace; the largest eigenvalue is about 1."""
-_NOISE = 1e-3, 1.9
-"""Rate over batch, times g: nothing is seen of less, and more diverges."""
+_NOISE = 1e-3, 1e4
+"""Largest rate over batch, times g: nothing is seen of less; what a short run may survive where 2 alpha < 1 is far more
+than 2, for the trace then belongs to modes that it does not reach."""
 
 _panels: Callable[[FamilyCurves], list[Panels]] = once_per_group(Panels.of)
 
@@ -93,7 +94,7 @@ def _limits(curves: FamilyCurves) -> dict[str, tuple[float, float]]:
     time = max(float(path.tau[-1]) for path in curves.paths)
     return {
         "s": (_TIMES[0] / time, _TIMES[1] / time),
-        "n0": (float(curves.size.max()) / _LARGEST, float(curves.size.min()) / SMALLEST),
+        "n0": (float(curves.size.min()) / _LARGEST, float(curves.size.min()) / SMALLEST),
         "g": (_NOISE[0] / noise, _NOISE[1] / noise),
     }
 
@@ -103,11 +104,11 @@ def _starts(curves: FamilyCurves) -> Array:
     peak = float(np.median([path.peak for path in curves.paths] / curves.batch))
     time = float(np.median([path.tau[-1] for path in curves.paths]))
     rows = [
-        [alpha, beta, length / time, float(curves.size.min()) / d, 0.3 / peak]
+        [alpha, beta, length / time, float(curves.size.min()) / d, noise / peak]
         for alpha in (0.2, 0.4, 0.8, 1.3)
         for beta in (0.15, 0.4, 0.9)
         for length in (1e2, 3e3, 1e5)
-        for d in (50.0, 1000.0)
+        for d, noise in ((50.0, 0.3), (1000.0, 0.3), (_LARGEST, 0.3), (_LARGEST, 30.0))
     ]
     return np.array(rows)
 
