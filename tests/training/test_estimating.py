@@ -82,7 +82,7 @@ def test_parts_of_a_batch_need_less_memory(tiny):
 
 def test_tuning_times_every_way(ladder, monkeypatch):
     monkeypatch.setattr(tuning, "cores", lambda: 2)
-    found = tune_threads(ladder, seconds=1.5)
+    found = tune_threads(ladder, seconds=4.0)
     assert {(way.workers, way.threads) for way in found} == {(2, 1), (1, 2)}
     assert found[0].tokens_per_second == max(way.tokens_per_second for way in found) > 0
 

@@ -51,8 +51,9 @@ def place(
     Returns
     -------
     The placement. All its probabilities take the solvable model as true, with units that are runs; the prior is flat
-    in (alpha, beta) over the grid, which covers the region widely. `warnings` say where the model is not good enough
-    for that.
+    in (alpha, beta) over the grid, which covers the region widely. They describe the minimum that was found: other
+    minima of the objective, if there are any, are outside the grid, and `fit.starts` says whether starts disagreed.
+    `warnings` say where the model is not good enough for that.
 
     Raises
     ------
