@@ -46,6 +46,13 @@ def test_a_sharp_placement_names_the_phase_and_theorys_exponents(sharp):
     assert sharp.interval("alpha", level=0.5)[0] > sharp.interval("alpha", level=0.9)[0]
 
 
+def test_a_scale_on_its_bound_leaves_the_phase_undecided(sharp):
+    placed = sl.place(fit=replace(sharp.fit, at_bounds=("E", "n0")))
+    assert placed.phase == "undecided"
+    assert any("n0 ended on a bound of the law's range" in sentence for sentence in placed.warnings)
+    assert sl.place(fit=replace(sharp.fit, at_bounds=("E",))).phase == "II"
+
+
 def test_near_a_boundary_the_phase_is_undecided():
     placed = sl.place(fit=fitted(0.8, 0.79, 0.01))
     assert placed.phase == "undecided"
