@@ -75,7 +75,7 @@ def test_the_region_is_the_rise_of_the_refitted_objective(sharp):
     assert float(plane.distance(*np.array([fit.params["alpha"], fit.params["beta"]]))) == 0.0
 
 
-@pytest.mark.slow  # three minutes
+@pytest.mark.slow  # most of a minute
 def test_the_region_holds_the_truth_as_often_as_it_says():
     """Thirty families with whole-run offsets; a 90 % region must hold at least 21 of them (p = 1e-3 below)."""
     held = 0
