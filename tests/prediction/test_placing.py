@@ -56,6 +56,13 @@ def test_intervals_are_those_of_the_marginal_density(sharp, name):
     assert sharp.interval(name)[0] < getattr(sharp, name) < sharp.interval(name)[1]
 
 
+def test_a_scale_on_its_bound_leaves_the_phase_undecided(sharp):
+    placed = sl.place(fit=replace(sharp.fit, at_bounds=("E", "n0")))
+    assert placed.phase == "undecided"
+    assert any("n0 ended on a bound of the law's range" in sentence for sentence in placed.warnings)
+    assert sl.place(fit=replace(sharp.fit, at_bounds=("E",))).phase == "II"
+
+
 def test_near_a_boundary_the_phase_is_undecided():
     placed = sl.place(fit=fitted(0.8, 0.79, 0.01))
     assert placed.phase == "undecided"
@@ -78,7 +85,7 @@ def test_the_region_is_the_rise_of_the_refitted_objective(sharp):
     assert float(plane.distance(*np.array([fit.params["alpha"], fit.params["beta"]]))) == 0.0
 
 
-@pytest.mark.slow  # three minutes
+@pytest.mark.slow  # most of a minute
 def test_the_region_holds_the_truth_as_often_as_it_says():
     """Thirty families with whole-run offsets; a 90 % region must hold at least 21 of them (p = 1e-3 below)."""
     held = 0

@@ -65,4 +65,4 @@ class FamilyLaw(SeparableLaw[FamilyCurves]):
             raise InputError(f"{self.name}: parameters {sorted(values)}: must be {', '.join(self.parameters)}")
         shapes = np.array([values[shape.name] for shape in self.shapes], dtype=np.float64)
         amplitudes = np.array([values[name] for name in self.amplitudes], dtype=np.float64)
-        return np.asarray(self.features_alone(shapes, curves) @ amplitudes)
+        return np.asarray(self.features(shapes, curves)[0] @ amplitudes)

@@ -19,7 +19,7 @@ __all__ = ["Panels"]
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-_GROWTH = 1.5
+_GROWTH = 1.3
 """A panel ends at most this many times as many updates after the last kink as it begins."""
 _FIRST = 2
 """Updates of the first panel after a kink; the fastest mode of a stable run takes several to relax."""
@@ -83,6 +83,12 @@ class Panels:
             mix=_interpolation(place),
             panel=panel,
         )
+
+    def between(self, stages: Array) -> Array:
+        """Interpolate functions that are zero at the start from stages (q, panels, 3) to records (q, records)."""
+        start = np.concatenate([np.zeros((len(stages), 1)), stages[:, :-1, 2]], axis=1)
+        around = np.concatenate([start[:, :, None], stages], axis=2)[:, self.panel]
+        return np.asarray(np.einsum("trm,rm->tr", around, self.mix))
 
 
 def _edges(path: Path, last: int) -> Index:

@@ -65,8 +65,9 @@ class SeparableLaw(Generic[Look]):
         From what is known of the fitted runs to shapes worth starting from, shape (starts, shapes), best guess first.
     signed
         Amplitudes that may be negative; all others are >= 0.
-    values
-        The features alone, where they cost much less than with their derivatives.
+    limits
+        From what is known of the fitted runs to narrower ranges of some shapes, by name: beyond them the law is not
+        defined for these runs, or the same everywhere.
     """
 
     name: str
@@ -77,7 +78,7 @@ class SeparableLaw(Generic[Look]):
     features: Features[Look]
     starts: Callable[[Look], Array]
     signed: tuple[str, ...] = ()
-    values: Callable[[Array, Look], Array] | None = None
+    limits: Callable[[Look], Mapping[str, tuple[float, float]]] | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -87,9 +88,16 @@ class SeparableLaw(Generic[Look]):
         """Names of all parameters: amplitudes, then shapes."""
         return self.amplitudes + tuple(shape.name for shape in self.shapes)
 
-    def features_alone(self, shapes: Array, look: Look) -> Array:
-        """Return the features without their derivatives, shape (n, a)."""
-        return self.features(shapes, look)[0] if self.values is None else self.values(shapes, look)
+    def ranges(self, look: Look) -> Array:
+        """Lowest and highest value of each shape for these runs, shape (2, shapes)."""
+        known = {} if self.limits is None else self.limits(look)
+        ends = [(s.low, s.high) if s.name not in known else _within(known[s.name], s) for s in self.shapes]
+        return np.array(ends, dtype=np.float64).reshape(-1, 2).T
+
+
+def _within(wanted: tuple[float, float], shape: Shape) -> tuple[float, float]:
+    low, high = np.clip(wanted, shape.low, shape.high)
+    return float(low), float(high)
 
 
 def find_law(law: str | Law, known: Mapping[str, Law]) -> Law:

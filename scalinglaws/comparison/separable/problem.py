@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Generic
 
 import numpy as np
@@ -83,26 +84,22 @@ class Problem(Generic[Look]):
 
     def objective(self, theta: Array) -> float:
         """Return the sum of the losses at a point; infinite where the law is undefined."""
-        predicted = self._predicted(self.law.features_alone(self._shapes(theta), self.look), theta)
-        if predicted is None:
-            return np.inf
-        return float(np.sum(self.estimator.rho(np.log(predicted) - np.log(self.loss))))
+        found = self.evaluate(theta)
+        return np.inf if found is None else float(np.sum(self.estimator.rho(found[0])))
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[Array, Array]:
         """Lowest and highest coordinates, shape (p,) each."""
-        shapes = [s for s in self.law.shapes if s.name not in self.fixed]
+        free = [s.name not in self.fixed for s in self.law.shapes]
+        ends = np.log(self.law.ranges(self.look))[:, free]
         low = np.where(self._signed, -np.inf, 0.0)
-        return (
-            np.concatenate([low, np.log([s.low for s in shapes])]),
-            np.concatenate([np.full(low.size, np.inf), np.log([s.high for s in shapes])]),
-        )
+        return np.concatenate([low, ends[0]]), np.concatenate([np.full(low.size, np.inf), ends[1]])
 
     def starts(self) -> list[Array]:
         """Return the law's starts with the best amplitudes for each, by non-negative least squares."""
-        rows = []
+        rows, ranges = [], self.law.ranges(self.look)
         for row in self.law.starts(self.look):
-            shapes = np.clip(row, [s.low for s in self.law.shapes], [s.high for s in self.law.shapes])
+            shapes = np.clip(row, *ranges)
             shapes = np.array([self.fixed.get(s.name, v) for s, v in zip(self.law.shapes, shapes, strict=True)])
             free = [np.log(v) for s, v in zip(self.law.shapes, shapes, strict=True) if s.name not in self.fixed]
             rows.append(np.concatenate([self._linear(shapes), free]))
@@ -162,7 +159,7 @@ class Problem(Generic[Look]):
 
     def _linear(self, shapes: Array) -> Array:
         """Amplitudes that minimise the squared relative residuals at given shapes."""
-        scaled = self.law.features_alone(shapes, self.look) / self.loss[:, None]
+        scaled = self.law.features(shapes, self.look)[0] / self.loss[:, None]
         width = np.maximum(np.abs(scaled).max(axis=0), 1e-300)
         both = np.concatenate([scaled / width, -(scaled / width)[:, self._signed]], axis=1)
         found = nnls(both, np.ones(self.loss.size))[0]

@@ -7,6 +7,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from scalinglaws.comparison.family_laws import FamilyFit, fit_family
+from scalinglaws.comparison.separable.search import listed
 from scalinglaws.errors import InputError, require
 from scalinglaws.prediction.placing.measured import measured_exponents, no_exponents
 from scalinglaws.prediction.placing.region import Plane, plane_of
@@ -21,6 +22,8 @@ _POINTS = 81
 """Of the grid, on each side."""
 _REACH = 5.0
 """Half the grid, in standard errors; more where few runs make the tails long."""
+
+_SCALES = ("alpha", "beta", "s", "n0")
 
 
 def place(
@@ -92,7 +95,7 @@ def place(
         region=region,
         level=level,
         probabilities=probabilities,
-        phase=best if probabilities[best] >= NAMED and best != "none" else "undecided",
+        phase=best if probabilities[best] >= NAMED and best != "none" and not _held(fit) else "undecided",
         size_exponent=xi,
         loss_exponent=eta,
         measured=measured,
@@ -156,8 +159,18 @@ def _measured(runs: xr.Dataset | None, params: str, level: float, rng: int) -> t
     return measured_exponents(runs, params=params, level=level, rng=rng)
 
 
+def _held(fit: FamilyFit) -> list[str]:
+    """Parameters whose bound is the law's and not nature's (no floor, no noise): the data want what it cannot give."""
+    return [name for name in _SCALES if name in fit.at_bounds]
+
+
 def _warnings(fit: FamilyFit, region: xr.Dataset) -> tuple[str, ...]:
     said = list(fit.warnings)
+    if _held(fit):
+        said.append(
+            f"{listed(_held(fit))} ended on a bound of the law's range, and the region takes that for known: it is too "
+            "small, and no phase is named"
+        )
     missed, noise = _misfit(fit)
     if np.isfinite(noise) and missed > 2.0 * noise:
         said.append(
