@@ -1,12 +1,12 @@
 """Recovery study: families simulated with seeds and SGD noise at one point of each phase, placed on the diagram.
 
-    python -m benchmarks.recovery OUT [REPETITIONS]
+    python -m benchmarks.recovery OUT [REPETITIONS [WORKERS]]
 
-Each family is five sizes by five seeds, each with its own features, fitted twice by least squares of the log losses
-(the scatter of single runs is several percent, far beyond Huber's default threshold): with the scales of time, size
-and noise known, as they are for the model itself, and with all seven parameters free, as for measured runs. Rows are
-added to OUT (JSON lines) as they are finished; started again, the study goes on. Printed: how often the 90 % region
-holds the true (alpha, beta), and which phases were named.
+Each family is five sizes by five seeds, each with its own features, fitted twice by generalised least squares of the
+log losses (the scatter of single runs is several percent, far beyond Huber's default threshold): with the scales of
+time, size and noise known, as they are for the model itself, and with all seven parameters free, as for measured runs.
+Rows are added to OUT (JSON lines) as they are finished; started again, the study goes on. Printed: how often the 90 %
+region holds the true (alpha, beta), and which phases were named.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,7 @@ def rows(name: str, repetition: int) -> list[dict[str, Any]]:
     found = []
     for scales, fixed in SCALES.items():
         start = time.perf_counter()
-        fit = sl.fit_family(runs, "plrf", skip=0.02, estimator="log-l2", fixed=fixed)
+        fit = sl.fit_family(runs, "plrf", skip=0.02, estimator="log-l2", noise="levels", fixed=fixed)
         fitted = time.perf_counter() - start
         placed = sl.place(fit=fit)
         distance = float(plane_of(fit).distance(np.array(alpha), np.array(beta)))
@@ -95,17 +97,17 @@ def read(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in whole]
 
 
-def main(out: Path, repetitions: int) -> None:
+def main(out: Path, repetitions: int, workers: int) -> None:
     """Do what is missing, then print the table."""
     done = read(out)
     known = {(r["point"], r["repetition"]) for r in done}
-    for repetition in range(repetitions):
-        for name in POINTS:
-            if (name, repetition) not in known:
-                new = rows(name, repetition)
-                with out.open("a") as file:
-                    file.write("".join(json.dumps(row) + "\n" for row in new))
-                done += new
+    missing = [(name, i) for i in range(repetitions) for name in POINTS if (name, i) not in known]
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        for task in as_completed([pool.submit(rows, *one) for one in missing]):
+            new = task.result()
+            with out.open("a") as file:
+                file.write("".join(json.dumps(row) + "\n" for row in new))
+            done += new
     for scales in SCALES:
         sys.stdout.write(f"scales {scales}\n")
         for name in POINTS:
@@ -121,4 +123,5 @@ def line(name: str, mine: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 50)
+    counts = [int(argument) for argument in sys.argv[2:4]]
+    main(Path(sys.argv[1]), *(counts + [50, 1][len(counts) :]))

@@ -85,7 +85,7 @@ def compare(
         For runs that no family law can be fitted to.
     """
     contest = contest_families(runs, laws, leave_out, level=level, params=params, report=report, starts=starts)
-    fitted = fit_family(runs, "plrf", params=params, starts=starts)
+    fitted = fit_family(runs, "plrf", noise="levels", params=params, starts=starts)
     return Comparison(placement=place(runs, fitted, level=level, params=params), contest=contest)
 
 

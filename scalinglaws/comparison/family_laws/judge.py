@@ -142,7 +142,7 @@ def pooled_seed_spread(values: Array, group: NDArray[np.int64]) -> float:
 
 def _errors(fit: FamilyFit, held: FamilyRecords) -> tuple[Array, Array]:
     """Log errors at all held-out records, and the derivatives of the log predictions by the fit's coordinates."""
-    found = replace(fit.problem, look=held.curves, loss=held.loss).evaluate(fit.theta)
+    found = replace(fit.problem, look=held.curves, loss=held.loss, noise=None).evaluate(fit.theta)
     if found is None:
         raise InputError(f"law = {fit.law.name}: gives no positive loss for some of the held-out runs")
     return found

@@ -100,7 +100,7 @@ def _draw_seeds(
 def _flip_runs(
     problem: Problem[FamilyCurves], records: FamilyRecords, theta: Array, rng: np.random.Generator
 ) -> Problem[FamilyCurves]:
-    found = problem.evaluate(theta)
+    found = problem.residuals(theta)
     assert found is not None
     sign = rng.choice([0.0, 2.0], size=len(records.curves.names))  # log loss + r is the law, + 2 r its mirror image
-    return replace(problem, loss=records.loss * np.exp(sign[records.curves.run] * found[0]))
+    return replace(problem, loss=records.loss * np.exp(sign[records.curves.run] * found))

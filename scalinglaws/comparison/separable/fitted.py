@@ -67,9 +67,9 @@ class SeparableFit(ABC, Generic[Look]):
 
     def residuals(self) -> Array:
         """Return log predicted minus log measured loss of each fitted record."""
-        found = self.problem.evaluate(self.theta)
+        found = self.problem.residuals(self.theta)
         assert found is not None  # the end of a fit is a place where the law is defined
-        return found[0]
+        return found
 
     def summary(self) -> str:
         """Return the fit in a few lines for people."""

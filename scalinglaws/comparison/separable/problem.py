@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Generic
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,20 @@ from scalinglaws.comparison.separable.minimise import End, minimise
 from scalinglaws.errors import InputError, require
 from scalinglaws.fitting import Estimator, estimator
 
-__all__ = ["Problem"]
+__all__ = ["Noise", "Problem"]
 
 Array = NDArray[np.float64]
+Seen = TypeVar("Seen", contravariant=True)
 
 _LONGEST = 2.0
 """Longest step of the logarithm of a shape."""
+
+
+class Noise(Protocol[Seen]):
+    """What is known of the noise of the records."""
+
+    def whiten(self, rows: Array, look: Seen) -> Array:
+        """Make residuals (n,) independent and equally wide; their Jacobian (n, p) in the same way."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,6 +52,8 @@ class Problem(Generic[Look]):
         Of log predicted minus log measured.
     fixed
         Shapes that are held.
+    noise
+        Whitens the log residuals before they are counted; independent records by default.
     """
 
     law: SeparableLaw[Look]
@@ -51,6 +61,7 @@ class Problem(Generic[Look]):
     loss: Array
     estimator: Estimator
     fixed: Mapping[str, float]
+    noise: Noise[Look] | None = None
 
     def __post_init__(self) -> None:
         shapes = {shape.name: shape for shape in self.law.shapes}
@@ -79,8 +90,16 @@ class Problem(Generic[Look]):
         return dict(zip(self.law.amplitudes, theta[:count].tolist(), strict=True)) | shapes
 
     def evaluate(self, theta: Array) -> tuple[Array, Array] | None:
-        """Return log residuals (n,) and their Jacobian (n, p); None where the law gives no positive loss."""
-        return self._residuals(*self._features(theta), theta)
+        """Return what is minimised, the whitened log residuals (n,), and their Jacobian (n, p).
+
+        None where the law gives no positive loss.
+        """
+        return self._counted(*self._features(theta), theta)
+
+    def residuals(self, theta: Array) -> Array | None:
+        """Return log predicted minus log measured loss, shape (n,); None as `evaluate`."""
+        found = self._residuals(*self._features(theta), theta)
+        return None if found is None else found[0]
 
     def objective(self, theta: Array) -> float:
         """Return the sum of the losses at a point; infinite where the law is undefined."""
@@ -96,14 +115,13 @@ class Problem(Generic[Look]):
         return np.concatenate([low, ends[0]]), np.concatenate([np.full(low.size, np.inf), ends[1]])
 
     def starts(self) -> list[Array]:
-        """Return the law's starts with the best amplitudes for each, by non-negative least squares."""
-        rows, ranges = [], self.law.ranges(self.look)
-        for row in self.law.starts(self.look):
-            shapes = np.clip(row, *ranges)
-            shapes = np.array([self.fixed.get(s.name, v) for s, v in zip(self.law.shapes, shapes, strict=True)])
-            free = [np.log(v) for s, v in zip(self.law.shapes, shapes, strict=True) if s.name not in self.fixed]
-            rows.append(np.concatenate([self._linear(shapes), free]))
-        return rows
+        """Return the law's starts, each once, with the best amplitudes by non-negative least squares."""
+        ends = self.law.ranges(self.look)
+        held = [self.fixed.get(s.name, np.nan) for s in self.law.shapes]
+        rows = [np.where(np.isnan(held), np.clip(row, *ends), held) for row in self.law.starts(self.look)]
+        distinct = {row.tobytes(): row for row in rows}.values()  # those that differ in held shapes only are the same
+        free = np.isnan(held)
+        return [np.concatenate([self._linear(row), np.log(row[free])]) for row in distinct]
 
     def solve(self, theta: Array, *, iterations: int = 150, flat: float = 1e-11) -> End | None:
         """Minimise from one start, in balanced coordinates (see `balanced`); see `minimise`."""
@@ -133,6 +151,12 @@ class Problem(Generic[Look]):
         jacobian = np.concatenate([features, by_shape], axis=1)
         return np.log(predicted) - np.log(self.loss), jacobian / predicted[:, None]
 
+    def _counted(self, features: Array, slopes: Array, theta: Array) -> tuple[Array, Array] | None:
+        found = self._residuals(features, slopes, theta)
+        if found is None or self.noise is None:
+            return found
+        return self.noise.whiten(found[0], self.look), self.noise.whiten(found[1], self.look)
+
     def _shapes(self, theta: Array) -> Array:
         values = self.values(theta)
         return np.array([values[shape.name] for shape in self.law.shapes])
@@ -150,7 +174,7 @@ class Problem(Generic[Look]):
         features, slopes = self._features(balanced)
         balance = Balance.of(features, slopes, self.loss)
         theta = balance.leave(balanced)
-        found = self._residuals(features, slopes, theta)
+        found = self._counted(features, slopes, theta)
         return None if found is None else (found[0], balance.jacobian(found[1], theta))
 
     @property

@@ -41,7 +41,7 @@ def place(
     runs
         The family; without it the measured exponents are left out.
     fit
-        A fit of "plrf" to it by `fit_family`; made here if not given.
+        A fit of "plrf" to it by `fit_family`; made here if not given, with `noise="levels"`.
     level
         Of the region and of all intervals.
     params
@@ -79,7 +79,7 @@ def place(
     if fit is None:
         if runs is None:
             raise InputError("runs = None: runs or a fit must be given")
-        fit = fit_family(runs, "plrf", params=params)
+        fit = fit_family(runs, "plrf", noise="levels", params=params)
     _check_law(fit)
     plane = plane_of(fit)
     region = _region(fit, plane, level)
