@@ -187,3 +187,18 @@ def test_seeds_share_one_curve_and_diverged_runs_are_named():
     assert records.left_out == ("d",)
     assert [s.tolist() for s in records.curves.distinct.steps] == [[1, 5, 9], [1, 5, 9]]
     assert records.curves.distinct.place.tolist() == [0, 1, 2, 0, 1, 2, 3, 4, 5]
+
+
+def test_seeds_whose_logs_note_other_updates_are_of_one_schedule():
+    """One warm-up and decay noted at random updates, and one more that decays within its last 2 %."""
+    rng, t = np.random.default_rng(0), np.arange(4000)
+    rate = np.minimum((t + 1) / 200, 1.0) * (1 - t / 4000) ** 0.5
+    late = np.where(t < 3920, rate, rate * (4000 - t) / 80)
+
+    def noted(name, rates):
+        step = np.unique(np.concatenate([[1, 4000], rng.choice(np.arange(100, 4000), 300, replace=False)]))
+        logged = rates[np.minimum(step, 3999)]
+        return Run(name=name, step=step, loss=3.0 / step**0.1, params={"mlp": 1e6}, lr=logged, batch=4.0)
+
+    runs = from_runs([noted("a", rate), noted("b", rate), noted("c", late), noted("d", late)])
+    assert FamilyRecords.of(runs).curves.group.tolist() == [0, 0, 1, 1]

@@ -29,8 +29,11 @@ __all__ = ["Distinct", "FamilyCurves", "FamilyRecords", "counted_by"]
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
 
-_SAME_RATE = 1e6
-"""Rates are the same if they agree to one part in this many of the peak: logs round them."""
+_DIGITS = 1e6
+"""Rates that were given are told apart to one part in this many of the peak."""
+_SAME_TIME, _SAME_RATE = 1e-3, 5e-2
+"""Logs round rates, and note them at other updates for each seed: the sums of rates of one schedule agree at every
+update to this share of the whole, and its last rates to this share of the peak."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -296,14 +299,27 @@ class FamilyRecords:
 
 
 def _fingerprint(path: Path) -> bytes:
-    rounded = np.round(path.rate / path.peak * _SAME_RATE).astype(np.int64)
+    rounded = np.round(path.rate / path.peak * _DIGITS).astype(np.int64)
     return rounded.tobytes() + f"{path.peak:.6g}".encode()
 
 
 def _shared(paths: list[Path]) -> list[Path]:
-    """Let runs of one schedule share one path: rates that differ by a log's rounding are the same."""
-    first: dict[bytes, Path] = {}
-    return [first.setdefault(_fingerprint(path), path) for path in paths]
+    """Let runs of one schedule share the first one's path, so that they are seeds of each other."""
+    first: dict[int, list[Path]] = {}
+    shared = []
+    for path in paths:
+        known = first.setdefault(path.steps, [])
+        same = next((one for one in known if _alike(one, path)), path)
+        if same is path:
+            known.append(path)
+        shared.append(same)
+    return shared
+
+
+def _alike(a: Path, b: Path) -> bool:
+    """Whether two paths of one length differ by no more than what a log does to one schedule."""
+    along = np.abs(a.tau - b.tau).max() <= _SAME_TIME * a.tau[-1]
+    return bool(along and abs(a.rate[-1] - b.rate[-1]) <= _SAME_RATE * a.peak)
 
 
 def _positive(name: str, value: ArrayLike, count: int) -> Array:
