@@ -63,6 +63,19 @@ def test_a_scale_on_its_bound_leaves_the_phase_undecided(sharp):
     assert sl.place(fit=replace(sharp.fit, at_bounds=("E",))).phase == "II"
 
 
+def test_another_minimum_that_the_runs_allow_leaves_the_phase_undecided(sharp):
+    """One in phase III, as far in the objective as half of the region's edge, then three times as far as that."""
+    fit, plane = sharp.fit, plane_of(sharp.fit)
+    theta = fit.theta.copy()
+    theta[[fit.problem.names.index(name) for name in ("alpha", "beta")]] = np.log([0.6, 1.2])
+    for share, phase in ((0.5, "undecided"), (1.5, "II")):
+        far = fit.objective + share * plane.rise * plane.quantile(0.9)
+        placed = sl.place(fit=replace(fit, ends=(*fit.ends, replace(fit.ends[0], theta=theta, objective=far))))
+        assert placed.phase == phase
+        said = [sentence for sentence in placed.warnings if "another minimum lies at alpha = 0.60" in sentence]
+        assert ("(III)" in said[0]) if phase == "undecided" else not said
+
+
 def test_near_a_boundary_the_phase_is_undecided():
     placed = sl.place(fit=fitted(0.8, 0.79, 0.01))
     assert placed.phase == "undecided"

@@ -42,6 +42,8 @@ class SeparableFit(ABC, Generic[Look]):
         Whether no further step promised a decrease worth taking.
     starts
         Agreement of the starts, to 1e-4 of the best objective.
+    ends
+        Where the descents from them ended, in the order of the search.
     condition
         Condition number of the Jacobian with columns of unit length.
     at_bounds
@@ -59,6 +61,7 @@ class SeparableFit(ABC, Generic[Look]):
     gradient_norm: float
     converged: bool
     starts: Starts
+    ends: tuple[End, ...]
     condition: float
     at_bounds: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -122,6 +125,7 @@ def outcome(problem: Problem[Look], best: End, ends: Sequence[End]) -> dict[str,
         "gradient_norm": gradient_norm(best, len(problem.law.amplitudes)),
         "converged": best.converged,
         "starts": agreement(ends),
+        "ends": tuple(ends),
         "problem": problem,
         "theta": best.theta,
     }

@@ -52,9 +52,9 @@ def place(
     Returns
     -------
     The placement. All its probabilities take the solvable model as true, with units that are runs; the prior is flat
-    in (alpha, beta) over the grid, which covers the region widely. They describe the minimum that was found: other
-    minima of the objective, if there are any, are outside the grid, and `fit.starts` says whether starts disagreed.
-    `warnings` say where the model is not good enough for that.
+    in (alpha, beta) over the grid, which covers the region widely. They describe the lowest minimum that was found;
+    where another one that a start led to is not excluded at `level` and lies in another phase, none is named.
+    `warnings` say so, and where the model is not good enough.
 
     Raises
     ------
@@ -88,6 +88,8 @@ def place(
     measured, why = _measured(runs, params, level, rng)
     alpha, beta = fit.params["alpha"], fit.params["beta"]
     _, xi, eta = _facts(alpha, beta)
+    rivals = _rivals(fit, plane, level)
+    sure = not _held(fit) and all(name == best for *_, name in rivals)
     return Placement(
         fit=fit,
         alpha=alpha,
@@ -95,12 +97,12 @@ def place(
         region=region,
         level=level,
         probabilities=probabilities,
-        phase=best if probabilities[best] >= NAMED and best != "none" and not _held(fit) else "undecided",
+        phase=best if probabilities[best] >= NAMED and best != "none" and sure else "undecided",
         size_exponent=xi,
         loss_exponent=eta,
         measured=measured,
         why_not=why,
-        warnings=_warnings(fit, region),
+        warnings=(*_warnings(fit, region), *(_rival_words(*rival) for rival in rivals)),
     )
 
 
@@ -162,6 +164,26 @@ def _measured(runs: xr.Dataset | None, params: str, level: float, rng: int) -> t
 def _held(fit: FamilyFit) -> list[str]:
     """Parameters whose bound is the law's and not nature's (no floor, no noise): the data want what it cannot give."""
     return [name for name in _SCALES if name in fit.at_bounds]
+
+
+def _rivals(fit: FamilyFit, plane: Plane, level: float) -> list[tuple[float, float, float, str]]:
+    """Other minima of the objective that the runs do not exclude: alpha, beta, their statistic, their phase."""
+    found: dict[tuple[float, float], tuple[float, float, float, str]] = {}
+    for end in sorted(fit.ends, key=lambda end: end.objective):
+        values = fit.problem.values(end.theta)
+        alpha, beta = values["alpha"], values["beta"]
+        away = (end.objective - fit.objective) / plane.rise
+        elsewhere = plane.distance(np.array(alpha), np.array(beta)) > plane.quantile(level)
+        if elsewhere and away <= plane.quantile(level):
+            found.setdefault((round(alpha, 2), round(beta, 2)), (alpha, beta, away, _facts(alpha, beta)[0]))
+    return list(found.values())
+
+
+def _rival_words(alpha: float, beta: float, away: float, name: str) -> str:
+    return (
+        f"another minimum lies at alpha = {alpha:.2f}, beta = {beta:.2f} ({name or 'no known phase'}): the runs do not "
+        f"exclude it (T^2 = {away:.2g}), and the region does not show it"
+    )
 
 
 def _warnings(fit: FamilyFit, region: xr.Dataset) -> tuple[str, ...]:

@@ -45,12 +45,15 @@ class Plane:
         Degrees of freedom of that covariance.
     share
         Rise of the objective over that of its parabola, at `_RAYS` directions (from 0 on, evenly) and `_RADII`.
+    rise
+        Rise of the objective that one unit of the statistic stands for, in the direction where it is largest.
     """
 
     centre: Array
     root: Array
     dof: int
     share: Array
+    rise: float
 
     def distance(self, alpha: Array, beta: Array) -> Array:
         """Return the statistic that is compared with quantiles of T^2, at points of any shape."""
@@ -86,11 +89,13 @@ def plane_of(fit: FamilyFit) -> Plane:
     both = np.ix_(where, where)
     values, vectors = np.linalg.eigh(spread.covariance[both])
     root = vectors @ np.diag(np.sqrt(np.maximum(values, 1e-10))) @ vectors.T
+    curvature = np.asarray(np.linalg.inv(spread.bread[both]))
     return Plane(
         centre=np.array([fit.params["alpha"], fit.params["beta"]]),
         root=root,
         dof=spread.dof,
-        share=_shares(fit, np.asarray(np.linalg.inv(spread.bread[both])), root),
+        share=_shares(fit, curvature, root),
+        rise=0.5 * float(np.linalg.eigvalsh(root @ curvature @ root)[-1]),
     )
 
 
