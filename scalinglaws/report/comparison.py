@@ -200,10 +200,16 @@ def _contest(contest: FamilyContest) -> list[Grid]:
             for law in row["law"].values
         ]
         header = ["law", "mean error, end points", "mean error, curves"]
-        made.append(Grid(f"Left out: {split}", header, rows, str(row["said"].item())))
+        made.append(Grid(f"Left out: {split}", header, rows, _prose(contest.remarks(split))))
     if made:
-        made[-1] = made[-1]._replace(note=f"{made[-1].note} {contest.summary()}")
+        made[-1] = made[-1]._replace(note=f"{made[-1].note} {_prose(contest.conditions)}")
     return made
+
+
+def _prose(lines: list[str]) -> str:
+    """Join lines to a paragraph."""
+    said = [line.strip() for line in lines]
+    return " ".join(f"{line[0].upper()}{line[1:]}." for line in said)
 
 
 def _findings(placed: Placement) -> list[Finding]:

@@ -82,14 +82,14 @@ class FamilyContest:
 
     def summary(self) -> str:
         """Return in words who predicts best, and where theory's laws lose to the empirical baseline, by how much."""
-        lines = []
-        for name in self.errors["split"].values:
-            lines += self._verdict(self.errors.sel(split=name))
-        if not lines:
-            lines = ["no split of this family could be tried"]
-        if self.errors.sizes["split"]:
-            lines.append(f"{INTERVALS} (nominal {100 * self.level:g} %)")
-        return "\n".join([*lines, *self._refusals(), *self.notes])
+        lines = [line for name in self.errors["split"].values for line in self.remarks(str(name))]
+        return "\n".join([*(lines or ["no split of this family could be tried"]), *self.conditions])
+
+    @property
+    def conditions(self) -> list[str]:
+        """What the intervals hold, which splits were not tried and why, and what else was noticed, in sentences."""
+        intervals = f"{INTERVALS} (nominal {100 * self.level:g} %)"
+        return [*([intervals] if self.errors.sizes["split"] else []), *self._refusals(), *self.notes]
 
     @property
     def verdict(self) -> str:
@@ -105,10 +105,10 @@ class FamilyContest:
             best = self.best(name, theory=True)
             error = float("nan") if best is None else float(self.errors["end_error"].sel(split=name, law=best))
             held += bool(error <= base)
-            told.append(f"{name} {'no law' if best is None else f'{best} {_percent(error)}'}, {_percent(base)}")
+            told.append(f"{name}, {'no law' if best is None else f'{best} {_percent(error)}'} against {_percent(base)}")
         return (
             f"Theory's best law predicts the end points no worse than {BASELINE} on {held} of {len(splits)} splits "
-            f"(error of each: {'; '.join(told)})."
+            f"(mean errors: {'; '.join(told)})."
         )
 
     def best(self, split: str, *, theory: bool | None = None, by: str = "end_error") -> str | None:
@@ -164,18 +164,19 @@ class FamilyContest:
         inside, wide = 100.0 * float(cell["coverage"]), 100.0 * float(cell["half_width"])
         return f"{cell['law'].item():<12} {shown} {inside:6.0f}% {wide:6.2f}   {state}{bounds}"
 
-    def _verdict(self, row: xr.Dataset) -> list[str]:
+    def remarks(self, split: str) -> list[str]:
         """Say who wins a split, then how theory's laws compare with the baseline."""
-        name = str(row["split"].item())
-        best = self.best(name)
+        row, best = self.errors.sel(split=split), self.best(split)
         if best is None:
-            return [f"{name} ({row['said'].item()}): no law gives a prediction"]
+            return [f"{split} ({row['said'].item()}): no law gives a prediction"]
         noise = float(row["seed_noise"])
         against = "" if np.isnan(noise) else f", where a perfect law would miss by {_percent(noise)} on average"
-        curves = self.best(name, by="curve_error")
+        curves = self.best(split, by="curve_error")
         also = "and along the curves" if curves == best else f"while {curves} is along the curves"
         error = float(row["end_error"].sel(law=best))
-        first = f"{name} ({row['said'].item()}): {best} is closest at the end points, off by {_percent(error)}{against}"
+        first = (
+            f"{split} ({row['said'].item()}): {best} is closest at the end points, off by {_percent(error)}{against}"
+        )
         return [f"{first}, {also}", *self._theory_against_baseline(row), *self._silent(row)]
 
     def _theory_against_baseline(self, row: xr.Dataset) -> list[str]:
