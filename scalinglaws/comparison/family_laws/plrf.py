@@ -8,12 +8,13 @@ R solves, in model time T = s tau / sum_j j^(-2 alpha) (tau the sum of the rates
 
 with F_0, F and K = Tr K^2 exp(-2 K T) those of the deterministic equivalent of d features (v = 4 d), in continuous
 time: discrete updates differ from it while rate times eigenvalue is not small, that is in the first few updates at the
-top of the spectrum. The model itself has s = g = n0 = 1; a constant rate is stable for g rate / batch < 2. d below
-`theory.flow.SMALLEST` is taken for that; a fit keeps every size above it.
+top of the spectrum. The model itself has s = g = n0 = 1; a constant rate is stable for g rate / batch < 2. d beyond
+8 and 1e12 is taken for these; a fit keeps every fitted size between them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -39,7 +40,9 @@ _SHAPES = (
     Shape(name="g", low=1e-8, high=1e12),
 )
 _LARGEST = 1e12
-"""Most features."""
+"""Most features of a fitted size."""
+_MANY = 1e11
+"""Features whose number hardly matters."""
 _TIMES = 1e-1, 1e14
 """Longest training in units of the trace; the largest eigenvalue is about 1."""
 _NOISE = 1e-3, 1e4
@@ -64,10 +67,11 @@ def _over_groups(shapes: Array, curves: FamilyCurves) -> Array:
     modes: dict[float, FlowModes] = {}
     rows = []
     for run, panels in zip(distinct.runs, _panels(curves), strict=True):
-        d = float(np.clip(curves.size[run] / n0, SMALLEST, _LARGEST))
+        wanted = float(curves.size[run] / n0)
+        d = float(np.clip(wanted, SMALLEST, _LARGEST))
         if d not in modes:
             modes[d] = flow_modes(alpha, beta, d)
-        moves = -1.0 if SMALLEST < d < _LARGEST else 0.0  # d falls as n0 rises
+        moves = -1.0 if math.isclose(d, wanted) else 0.0  # d falls as n0 rises
         chain = np.array([1.0, 1.0, 1.0, 1.0 / s, moves / n0, 1.0 / g])
         rows.append(_with_slopes(modes[d], s, g / float(curves.batch[run]), panels) * chain)
     return np.concatenate(rows)[distinct.place]
@@ -94,7 +98,7 @@ def _limits(curves: FamilyCurves) -> dict[str, tuple[float, float]]:
     time = max(float(path.tau[-1]) for path in curves.paths)
     return {
         "s": (_TIMES[0] / time, _TIMES[1] / time),
-        "n0": (float(curves.size.min()) / _LARGEST, float(curves.size.min()) / SMALLEST),
+        "n0": (float(curves.size.max()) / _LARGEST, float(curves.size.min()) / SMALLEST),
         "g": (_NOISE[0] / noise, _NOISE[1] / noise),
     }
 
@@ -108,7 +112,7 @@ def _starts(curves: FamilyCurves) -> Array:
         for alpha in (0.2, 0.4, 0.8, 1.3)
         for beta in (0.15, 0.4, 0.9)
         for length in (1e2, 3e3, 1e5)
-        for d, noise in ((50.0, 0.3), (1000.0, 0.3), (_LARGEST, 0.3), (_LARGEST, 30.0))
+        for d, noise in ((50.0, 0.3), (1000.0, 0.3), (_MANY, 0.3), (_MANY, 30.0))
     ]
     return np.array(rows)
 
