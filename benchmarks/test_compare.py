@@ -52,10 +52,12 @@ def test_one_evaluation(benchmark):
         benchmark.extra_info["solve / law"] = round(baseline / benchmark.stats.stats.median, 1)
 
 
+@pytest.mark.parametrize("noise", ["records", "levels"])
 @pytest.mark.parametrize("estimator", ["huber", "log-l2"])
-def test_one_family(benchmark, estimator):
+def test_one_family(benchmark, estimator, noise):
     fit_family(records(), "plrf", starts=1)
-    fit = benchmark.pedantic(fit_family, (records(), "plrf"), {"estimator": estimator}, rounds=1)
+    options = {"estimator": estimator, "noise": noise}
+    fit = benchmark.pedantic(fit_family, (records(), "plrf"), options, rounds=1)
     assert fit.converged
     benchmark.extra_info["agreeing starts"] = f"{fit.starts.agreeing} of {fit.starts.tried}"
 
