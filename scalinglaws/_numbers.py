@@ -8,9 +8,20 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-__all__ = ["human", "in_unit", "plain", "said_unit", "scientific", "span"]
+__all__ = ["has_optimum", "human", "in_unit", "plain", "said_unit", "scientific", "span"]
 
 _SUFFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+
+
+def has_optimum(best: xr.Dataset) -> bool:
+    """Whether one budget of `Fit.optimal` has a compute-optimal size: without, all compute should go to one side.
+
+    Examples
+    --------
+    >>> [has_optimum(xr.Dataset({"params": n, "tokens": d})) for n, d in ((1e9, 2e10), (np.inf, 0.0))]
+    [True, False]
+    """
+    return all(0.0 < float(best[name]) < np.inf for name in ("params", "tokens"))
 
 
 def human(value: float) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from scalinglaws._numbers import said_unit
+from scalinglaws._numbers import has_optimum, said_unit
 from scalinglaws.comparison.family_laws import FamilyRecords
 from scalinglaws.curves import end_points
 from scalinglaws.errors import InputError, require
@@ -178,6 +178,8 @@ def _test_sentence(a: Analysis) -> str:
 
 def _optimum_sentence(a: Analysis) -> str:
     best = a.optimum.isel(flops=-1)
+    if not has_optimum(best):
+        return "The fitted law has no compute-optimal size: one of its terms does not help."
     low, high = float(best["params_low"]), float(best["params_high"])
     return (
         f"With {scientific(float(best['flops']))} FLOP the compute-optimal model has {human(float(best['params']))} "

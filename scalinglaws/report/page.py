@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from scalinglaws._files import write_text
-from scalinglaws._numbers import plain, said_unit
+from scalinglaws._numbers import has_optimum, plain, said_unit
 from scalinglaws.plotting.style import human, scientific
 from scalinglaws.report.analysis import Analysis, paragraph
 from scalinglaws.report.comparison import cards, grids
@@ -76,8 +76,18 @@ def _cards(a: Analysis) -> list[Card]:
             f"{unit}, {percent}: {t.low[0]:.4f} to {t.high[0]:.4f}",
         ),
         Card("measured", f"{t.measured[0]:.4f}", f"{100 * t.relative_error[0]:+.2f} %, {verdict}"),
+        *_optimal_cards(best, percent),
+        *([] if a.comparison is None else cards(a.comparison.placement)[:1]),
+    ]
+
+
+def _optimal_cards(best: xr.Dataset, percent: str) -> list[Card]:
+    label = f"optimal size at {scientific(float(best['flops']))} FLOP"
+    if not has_optimum(best):
+        return [Card(label, "none", "one term of the law does not help")]
+    return [
         Card(
-            f"optimal size at {scientific(float(best['flops']))} FLOP",
+            label,
             human(float(best["params"])),
             f"{percent}: {human(float(best['params_low']))} to {human(float(best['params_high']))}",
         ),
@@ -86,7 +96,6 @@ def _cards(a: Analysis) -> list[Card]:
             human(float(best["tokens"])),
             f"{float(best['tokens_per_param']):.3g} per parameter, loss {float(best['loss']):.3f}",
         ),
-        *([] if a.comparison is None else cards(a.comparison.placement)[:1]),
     ]
 
 

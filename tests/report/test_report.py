@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from scalinglaws.curves import end_points, from_runs, iter_runs
 from scalinglaws.errors import InputError
@@ -99,3 +100,18 @@ def test_a_regression_is_told_in_its_own_unit(tmp_path):
 
 def axis_label(artists):
     return artists.envelope.axes.get_ylabel()
+
+
+def test_a_law_without_an_optimum_gets_its_page(tmp_path):
+    """A loss that rises with tokens: no data term, no optimal size."""
+    size, ratio = np.repeat(np.geomspace(1e4, 1e6, 6), 2), np.tile([5.0, 20.0], 6)
+    loss = (0.9 + 110 / size**0.45) * np.exp(0.002 * np.log(ratio))
+    columns = {"params": size, "tokens": ratio * size, "flops": 6 * ratio * size**2, "loss": loss}
+    table = xr.Dataset({name: ("run", values) for name, values in columns.items()}, {"run": np.arange(12).astype(str)})
+    found = analyse(table, replicates=100)
+    assert found.fit.params["B"] == 0.0
+    assert "The fitted law has no compute-optimal size" in paragraph(found)
+    write_report(found, tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    assert "inf" not in page.words.split()
+    assert page.tags.count("img") == 3

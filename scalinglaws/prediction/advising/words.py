@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from scalinglaws._numbers import human, scientific, span
+from scalinglaws._numbers import has_optimum, human, scientific, span
 from scalinglaws.fitting.identifiability import Design
 from scalinglaws.fitting.outliers import Outliers
 from scalinglaws.fitting.result import Fit
@@ -21,11 +21,16 @@ _SHORT = 0.15  # coverage of the rolling intervals may fall short by this much b
 
 def answers(best: xr.Dataset) -> tuple[str, ...]:
     """Say what to train at each budget of `Fit.optimal`, one sentence for each."""
-    rows = [best.isel(flops=i) for i in range(best.sizes["flops"])]
-    return tuple(
-        f"At {scientific(float(row['flops']))} FLOP: {span(row, 'params')} parameters, {span(row, 'tokens')} tokens, "
-        f"loss {span(row, 'loss', '.4f')}, {span(row, 'tokens_per_param', '.3g')} tokens per parameter."
-        for row in rows
+    return tuple(_answer(best.isel(flops=i)) for i in range(best.sizes["flops"]))
+
+
+def _answer(row: xr.Dataset) -> str:
+    budget, loss = f"At {scientific(float(row['flops']))} FLOP", f"loss {span(row, 'loss', '.4f')}"
+    if not has_optimum(row):
+        return f"{budget}: the fitted law has no compute-optimal size, for one of its terms does not help; {loss}."
+    return (
+        f"{budget}: {span(row, 'params')} parameters, {span(row, 'tokens')} tokens, {loss}, "
+        f"{span(row, 'tokens_per_param', '.3g')} tokens per parameter."
     )
 
 
