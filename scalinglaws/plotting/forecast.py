@@ -76,13 +76,15 @@ def rates(forecast: Forecast, *, ax: Axes | None = None) -> list[Line2D]:
 
 
 def draw_forecasts(forecasts: list[Forecast]) -> Figure:
-    """Draw one column for each size: learning rates over the forecast."""
-    figure = Figure(figsize=(8.0 * len(forecasts), 6.8), layout="constrained")
-    axes = figure.subplots(2, len(forecasts), squeeze=False, sharex="col", height_ratios=(1, 3))
-    for i, forecast in enumerate(forecasts):
-        rates(forecast, ax=axes[0, i])
-        axes[0, i].set_xlabel("")
-        forecast_curve(forecast, ax=axes[1, i])
-        axes[1, i].set_title("")
-        axes[0, i].set_title(f"{forecast.size}: {forecast.target}")
+    """Draw learning rates over the forecast for each size, two sizes in a row."""
+    columns = min(len(forecasts), 2)
+    rows = -(-len(forecasts) // columns)
+    figure = Figure(figsize=(8.0 * columns, 6.8 * rows), layout="constrained")
+    parts = figure.subfigures(rows, columns, squeeze=False).ravel()
+    for part, forecast in zip(parts, forecasts, strict=False):
+        above, below = part.subplots(2, 1, sharex=True, height_ratios=(1, 3))
+        rates(forecast, ax=above)
+        forecast_curve(forecast, ax=below)
+        above.set(xlabel="", title=f"{forecast.size}: {forecast.target}")
+        below.set_title("")
     return figure

@@ -28,7 +28,7 @@ def test_the_forecast_and_its_interval_are_drawn():
     assert reach.ymax == found.curve["loss_high"].max()
 
 
-def test_a_page_has_a_column_for_each_size():
+def test_a_page_has_rates_and_losses_of_each_size():
     figure = draw_forecasts(forecast() * 2)
     assert len(figure.axes) == 4
     last = figure.axes[0].lines[-1].get_ydata()[-1]

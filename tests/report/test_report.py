@@ -77,6 +77,8 @@ def test_health_names_the_run_that_breaks_the_order():
     ordered = next(f for f in check_table(broken) if f.check == "ordered")
     assert not ordered.ok
     assert str(broken["run"].values[worst]) in ordered.sentence
+    seeds = xr.concat([healthy, healthy.assign(loss=1.02 * healthy["loss"])], "run", data_vars="all")
+    assert next(f for f in check_table(seeds) if f.check == "ordered").ok
     narrow = healthy.isel(run=[0, 3, 6])
     assert not next(f for f in check_table(narrow) if f.check == "diverse").ok
 
