@@ -38,8 +38,8 @@ Family = tuple[xr.Dataset, dict[str, Any], str]
 
 UPDATES = 20_000
 """Updates of the longest run where tokens are known and neither rates nor batches: one update is so many tokens."""
-COSTLY = ("plrf",)
-"""Laws that solve a model for each size and schedule: not tried on tables of end points."""
+COSTLY, MANY = ("plrf",), 60
+"""Laws that solve a model for each size and schedule: not tried on tables of more end points than this."""
 UNKNOWN = "rates unknown, taken for constant; an update is a fixed number of tokens"
 
 
@@ -96,7 +96,7 @@ def end_points(
                 schedule="unknown",
             )
         )
-    return from_runs(runs), {"paths": paths, "without": COSTLY}
+    return from_runs(runs), {"paths": paths, "without": COSTLY if len(runs) > MANY else ()}
 
 
 def _supercollapse(folder: Path, name: str) -> Family:

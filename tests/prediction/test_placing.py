@@ -61,6 +61,10 @@ def test_a_scale_on_its_bound_leaves_the_phase_undecided(sharp):
     assert placed.phase == "undecided"
     assert any("n0 ended on a bound of the law's range" in sentence for sentence in placed.warnings)
     assert sl.place(fit=replace(sharp.fit, at_bounds=("E",))).phase == "II"
+    fewest = float(sharp.fit.records.curves.size.max()) / 1e12
+    endless = replace(sharp.fit, at_bounds=("n0",), params={**sharp.fit.params, "n0": fewest})
+    assert sl.place(fit=endless).phase == "II"
+    assert any("more features than matter" in sentence for sentence in sl.place(fit=endless).warnings)
 
 
 def test_another_minimum_that_the_runs_allow_leaves_the_phase_undecided(sharp):

@@ -162,8 +162,17 @@ def _measured(runs: xr.Dataset | None, params: str, level: float, rng: int) -> t
 
 
 def _held(fit: FamilyFit) -> list[str]:
-    """Parameters whose bound is the law's and not nature's (no floor, no noise): the data want what it cannot give."""
-    return [name for name in _SCALES if name in fit.at_bounds]
+    """Parameters whose bound is the law's and not nature's: the data want what it cannot give.
+
+    No floor (E), no noise (g) and no end to the number of features (n0, its lower end) are nature's.
+    """
+    return [name for name in _SCALES if name in fit.at_bounds and not (name == "n0" and _unlimited(fit))]
+
+
+def _unlimited(fit: FamilyFit) -> bool:
+    """Whether even the smallest size has more features than matter."""
+    low = fit.law.ranges(fit.problem.look)[0][[shape.name for shape in fit.law.shapes].index("n0")]
+    return "n0" in fit.at_bounds and fit.params["n0"] <= (1.0 + 1e-9) * low
 
 
 def _rivals(fit: FamilyFit, plane: Plane, level: float) -> list[tuple[float, float, float, str]]:
@@ -192,6 +201,11 @@ def _warnings(fit: FamilyFit, region: xr.Dataset) -> tuple[str, ...]:
         said.append(
             f"{listed(_held(fit))} ended on a bound of the law's range, and the region takes that for known: it is too "
             "small, and no phase is named"
+        )
+    if _unlimited(fit):
+        said.append(
+            "n0 ended at its lower end: there are more features than matter, and size acts through the trace of the "
+            "data covariance alone (if 2 alpha < 1, where that grows with size)"
         )
     missed, noise = _misfit(fit)
     if np.isfinite(noise) and missed > 2.0 * noise:

@@ -43,8 +43,8 @@ class Placement:
         Posterior probability of each phase on the grid, largest first; "none" for 2 (alpha + beta) <= 1, where no phase
         is known.
     phase
-        The phase, if it is at least `NAMED` probable, no scale of the fit ended on a bound, and no other minimum that
-        the runs allow lies in another phase; else "undecided".
+        The phase, if it is at least `NAMED` probable, the law's range cut off no scale of the fit, and no other minimum
+        that the runs allow lies in another phase; else "undecided".
     size_exponent, loss_exponent
         xi (d* ~ f^xi) and eta (risk ~ f^-eta) of theory at the fit; NaN where no phase is known.
     measured
