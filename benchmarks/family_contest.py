@@ -47,14 +47,9 @@ def shipped() -> Iterator[tuple[str, Callable[[], Family]]]:
     """Give the shipped families, and their union where it is one study: same text, muP, rate and batch."""
     for name in ("ladder", "standard", "schedules", "horizons"):
         yield name, lambda name=name: (sl.datasets.load(name), {}, "")
-    yield "ladder+schedules+horizons", lambda: (_union("ladder", "schedules", "horizons"), {}, "")
+    yield "ladder+schedules+horizons", lambda: (sl.datasets.load("ladder", "schedules", "horizons"), {}, "")
     for kind in ("mup", "standard"):
         yield f"rates-{kind}", lambda kind=kind: (_rates(kind), {"leave_out": ["size"]}, "peak rates differ")
-
-
-def _union(*names: str) -> xr.Dataset:
-    """Join families, each run with its family's name in front."""
-    return join([_named(sl.datasets.load(name), name) for name in names])
 
 
 def _named(runs: xr.Dataset, prefix: str) -> xr.Dataset:

@@ -93,3 +93,15 @@ def test_the_ladders_for_a_gpu_span_a_factor_of_fifty():
         assert len(ladder.runs) == runs
         assert max(size) / min(size) > 50
         assert {run.device for run in ladder.runs} == {"cuda"}
+
+
+def test_several_families_are_one_study():
+    study = sl.datasets.load("ladder", "standard")
+    assert study.sizes["run"] == 40 + 16
+    assert {str(name).split("/")[0] for name in study["run"].values} == {"ladder", "standard"}
+    assert study.attrs["corpus"] == "python-stdlib"
+    assert "config_runs" not in study.attrs  # each family has its own
+    with pytest.raises(InputError, match="dataset = 'none'"):
+        sl.datasets.load("ladder", "none")
+    with pytest.raises(InputError, match="one name or more"):
+        sl.datasets.load("ladder", "ladder")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
-from scalinglaws.curves import load_curves
-from scalinglaws.errors import InputError
+from scalinglaws.curves import join, load_curves
+from scalinglaws.errors import InputError, require
 
 __all__ = ["describe", "load", "names", "recipe", "recipes"]
 
@@ -25,20 +26,22 @@ def names() -> list[str]:
     return sorted(path.stem for path in _HERE.glob("*.nc"))
 
 
-def load(name: str) -> xr.Dataset:
-    """Load a shipped family of runs.
+def load(*families: str) -> xr.Dataset:
+    """Load one shipped family of runs, or several as one.
 
     Parameters
     ----------
-    name
-        One of `names()`.
+    families
+        Of `names()`; several make sense together that are one study, such as "ladder", "schedules" and "horizons"
+        (one text, parameterization, batch and peak rate).
 
     Returns
     -------
     xr.Dataset
         Runs labelled as in `scalinglaws.curves`: losses in nats per token (one token is one byte), parameters and
         FLOPs by group. The attributes say what was trained, on which text (its fingerprint), by which command,
-        versions and hardware.
+        versions and hardware. Of several families, runs have the family's name in front, and the attributes are those
+        that all share.
 
     Raises
     ------
@@ -50,10 +53,25 @@ def load(name: str) -> xr.Dataset:
     >>> runs = load("ladder")
     >>> runs.sizes["run"], runs.attrs["corpus"]
     (40, 'python-stdlib')
+    >>> study = load("ladder", "schedules", "horizons")
+    >>> study.sizes["run"], str(study["run"].values[0])
+    (76, 'ladder/width16-seed0')
     """
-    if name not in names():
-        raise InputError(f"dataset = {name!r}: must be one of {', '.join(names())}")
-    return load_curves(_HERE / f"{name}.nc")
+    for name in families:
+        if name not in names():
+            raise InputError(f"dataset = {name!r}: must be one of {', '.join(names())}")
+    require(len(set(families)) == len(families) > 0, "families", families, "must be one name or more, each once")
+    loaded = [load_curves(_HERE / f"{name}.nc") for name in families]
+    if len(loaded) == 1:
+        return loaded[0]
+    study = join([_named(ds, name) for name, ds in zip(families, loaded, strict=True)])
+    shared = {key: value for key, value in study.attrs.items() if all(ds.attrs.get(key) == value for ds in loaded)}
+    study.attrs = shared
+    return study
+
+
+def _named(runs: xr.Dataset, family: str) -> xr.Dataset:
+    return runs.assign_coords(run=np.array([f"{family}/{name}" for name in runs["run"].values], dtype=object))
 
 
 def recipes() -> list[str]:
