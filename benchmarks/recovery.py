@@ -65,7 +65,7 @@ def rows(name: str, repetition: int) -> list[dict[str, Any]]:
     found = []
     for scales, fixed in SCALES.items():
         start = time.perf_counter()
-        fit = sl.fit_family(runs, "plrf", skip=0.02, estimator="log-l2", noise="levels", fixed=fixed)
+        fit = sl.fit_family(runs, "plrf", skip=0.05, estimator="log-l2", noise="levels", fixed=fixed)
         fitted = time.perf_counter() - start
         placed = sl.place(fit=fit)
         distance = float(plane_of(fit).distance(np.array(alpha), np.array(beta)))

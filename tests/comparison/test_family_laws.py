@@ -9,6 +9,7 @@ import pytest
 
 import scalinglaws as sl
 from scalinglaws.comparison.family_laws import FamilyCurves, FamilyRecords, find_family_law, fit_family
+from scalinglaws.comparison.family_laws.covariance import Sandwich
 from scalinglaws.comparison.path import Path
 from scalinglaws.curves import Run, from_runs
 from scalinglaws.errors import InputError
@@ -202,3 +203,22 @@ def test_seeds_whose_logs_note_other_updates_are_of_one_schedule():
 
     runs = from_runs([noted("a", rate), noted("b", rate), noted("c", late), noted("d", late)])
     assert FamilyRecords.of(runs).curves.group.tolist() == [0, 0, 1, 1]
+
+
+def test_degrees_of_freedom_are_those_of_the_sizes_that_decide():
+    """Equal parts add up, one alone counts alone; else twice the squared mean over the variance of the estimate."""
+    rng = np.random.default_rng(0)
+    root = rng.standard_normal((3, 4, 4))
+    parts, freedom = root @ root.transpose(0, 2, 1), np.array([4.0, 9.0, 2.0])
+
+    def spread(parts):
+        return Sandwich(parts=parts, freedom=freedom, bread=np.eye(4), by_seed=True)
+
+    every = np.eye(4)[:2]
+    shared = spread(parts[0] * freedom[:, None, None])
+    assert shared.dof(every) == pytest.approx(shared.dof(every[:1])) == pytest.approx(15.0)
+    assert spread(parts * np.array([0, 1, 0])[:, None, None]).dof(every) == pytest.approx(9.0)
+    assert spread(np.zeros((3, 4, 4))).dof(every[:1]) == 15.0
+    own = parts[:, 0, 0]
+    drawn = (own * rng.chisquare(freedom, (200_000, 3)) / freedom).sum(axis=1)
+    assert spread(parts).dof(every[:1]) == pytest.approx(2 * own.sum() ** 2 / drawn.var(), rel=0.02)

@@ -24,24 +24,45 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Sandwich:
-    """Covariance of a fit's coordinates.
+    """Covariance of a fit's coordinates, as a sum over independent parts: the seeds of each group, or all runs.
 
     Parameters
     ----------
-    covariance
-        Shape (p, p); zero for coordinates that are held by a bound.
+    parts
+        What each part contributes, shape (k, p, p); zero for coordinates that are held by a bound.
+    freedom
+        Degrees of freedom of each part, shape (k,).
     bread
         Inverse curvature of the objective, shape (p, p); zero likewise.
-    dof
-        Degrees of freedom of the spread it was estimated from.
     by_seed
-        Whether that spread is the one between seeds, else the one between whole runs.
+        Whether the spread is the one between seeds, else the one between whole runs.
     """
 
-    covariance: Array
+    parts: Array
+    freedom: Array
     bread: Array
-    dof: int
     by_seed: bool
+
+    @property
+    def covariance(self) -> Array:
+        """Shape (p, p)."""
+        return np.asarray(self.parts.sum(axis=0))
+
+    def dof(self, directions: Array) -> float:
+        """Return the effective degrees of freedom of the covariance of some combinations of coordinates, shape (q, p).
+
+        One size may decide nearly alone, and then only its seeds count (for q = 1 Satterthwaite, Biometrics Bull. 2
+        (1946) 110; else Krishnamoorthy and Yu, Stat. Prob. Lett. 66 (2004) 161, eq. 9).
+        """
+        values, vectors = np.linalg.eigh(directions @ self.covariance @ directions.T)
+        known = values > 1e-12 * max(float(values[-1]), 0.0)
+        if not known.any():
+            return float(self.freedom.sum())
+        white = (vectors[:, known] / np.sqrt(values[known])).T @ directions
+        shares = white @ self.parts @ white.T
+        count = int(known.sum())
+        squares = np.trace(shares, axis1=1, axis2=2) ** 2 + np.einsum("kij,kji->k", shares, shares)
+        return float((count**2 + count) / np.sum(squares / self.freedom))
 
 
 def replicated(group: NDArray[np.int64]) -> bool:
@@ -69,11 +90,10 @@ def sandwich(
     inner = jacobian[:, free]
     curvature = (inner * bend[:, None]).T @ inner
     scores = np.stack([psi[part] @ inner[part] for part in curves.slices])
-    middle, dof, by_seed = scatter(scores, curves.group)
+    middles, freedom, by_seed = scatter(scores, curves.group)
     bread: Array = np.asarray(np.linalg.pinv(curvature, hermitian=True), dtype=np.float64)
-    return Sandwich(
-        covariance=_with_held(bread @ middle @ bread, free), bread=_with_held(bread, free), dof=dof, by_seed=by_seed
-    )
+    parts = np.stack([_with_held(bread @ middle @ bread, free) for middle in middles])
+    return Sandwich(parts=parts, freedom=freedom, bread=_with_held(bread, free), by_seed=by_seed)
 
 
 def _with_held(matrix: Array, free: NDArray[np.bool_]) -> Array:
@@ -83,17 +103,18 @@ def _with_held(matrix: Array, free: NDArray[np.bool_]) -> Array:
     return whole
 
 
-def scatter(scores: Array, group: NDArray[np.int64]) -> tuple[Array, int, bool]:
+def scatter(scores: Array, group: NDArray[np.int64]) -> tuple[Array, Array, bool]:
     """Estimate the covariance of the sum of scores, shape (r, p), from its independent runs.
 
     Returns
     -------
-    Covariance (p, p), its degrees of freedom, and whether it comes from seeds alone.
+    Its independent parts (k, p, p), the degrees of freedom of each (k,), and whether they come from seeds alone.
     """
-    count = np.bincount(group)
     if not replicated(group):
         dof = max(scores.shape[0] - scores.shape[1], 1)
-        return scores.T @ scores * (scores.shape[0] / dof), dof, False
+        return (scores.T @ scores * (scores.shape[0] / dof))[None], np.array([float(dof)]), False
+    count = np.bincount(group)
     mean = np.stack([scores[group == g].mean(axis=0) for g in range(count.size)])
-    apart = (scores - mean[group]) * np.sqrt(count / (count - 1.0))[group][:, None]
-    return apart.T @ apart, int(scores.shape[0] - count.size), True
+    apart = scores - mean[group]
+    parts = [apart[group == g].T @ apart[group == g] * n / (n - 1.0) for g, n in enumerate(count)]
+    return np.stack(parts), np.asarray(count - 1.0), True

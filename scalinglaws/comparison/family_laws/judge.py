@@ -155,7 +155,7 @@ def _half_width(fit: FamilyFit, jacobian: Array, level: float) -> Array:
     seeds = pooled_seed_spread(residuals, fit.records.curves.group)
     single = seeds**2 if fit.spread.by_seed else float(np.mean(residuals**2))
     known = np.einsum("ri,ij,rj->r", jacobian, fit.spread.covariance, jacobian)
-    quantile = float(student.ppf(0.5 + 0.5 * level, fit.spread.dof))
+    quantile = student.ppf(0.5 + 0.5 * level, [fit.spread.dof(row[None]) for row in jacobian])
     return np.asarray(quantile * np.sqrt(np.maximum(known, 0.0) + single))
 
 

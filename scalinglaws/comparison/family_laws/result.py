@@ -88,7 +88,8 @@ class FamilyFit(SeparableFit[FamilyCurves]):
         place = self._place(name)
         require(0.0 < level < 1.0, "level", level, "must lie between 0 and 1")
         error = float(np.sqrt(self.spread.covariance[place, place]))
-        wide = error * float(student.ppf(0.5 + 0.5 * level, self.spread.dof))
+        dof = self.spread.dof(np.eye(self.theta.size)[[place]])
+        wide = error * float(student.ppf(0.5 + 0.5 * level, dof))
         ends = self.theta[place] + np.array([-wide, wide])
         with np.errstate(over="ignore"):  # no finite end: nothing is known of the parameter on that side
             low, high = ends if place < len(self.law.amplitudes) else np.exp(ends)

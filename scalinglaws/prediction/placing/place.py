@@ -21,7 +21,8 @@ Array = NDArray[np.float64]
 _POINTS = 81
 """Of the grid, on each side."""
 _REACH = 5.0
-"""Half the grid, in standard errors; more where few runs make the tails long."""
+"""Half the grid, in standard errors; more where few runs make the tails long, up to `_FURTHEST`."""
+_FURTHEST = 15.0
 
 _SCALES = ("alpha", "beta", "s", "n0")
 
@@ -115,7 +116,7 @@ def _check_law(fit: FamilyFit) -> None:
 
 def _region(fit: FamilyFit, plane: Plane, level: float) -> xr.Dataset:
     """Evaluate distance, density and phases on a grid round the fit, inside the range of the law."""
-    reach = max(_REACH, 1.5 * float(np.sqrt(plane.quantile(0.99))))
+    reach = min(max(_REACH, 1.5 * float(np.sqrt(plane.quantile(0.99)))), _FURTHEST)
     axes = []
     for i, name in enumerate(("alpha", "beta")):
         shape = next(s for s in fit.law.shapes if s.name == name)

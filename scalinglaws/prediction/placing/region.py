@@ -42,7 +42,7 @@ class Plane:
     root
         Symmetric square root of the covariance of their logarithms, shape (2, 2).
     dof
-        Degrees of freedom of that covariance.
+        Effective degrees of freedom of that covariance.
     share
         Rise of the objective over that of its parabola, at `_RAYS` directions (from 0 on, evenly) and `_RADII`.
     rise
@@ -51,7 +51,7 @@ class Plane:
 
     centre: Array
     root: Array
-    dof: int
+    dof: float
     share: Array
     rise: float
 
@@ -70,7 +70,7 @@ class Plane:
 
     def quantile(self, level: float) -> float:
         """Return the quantile of Hotelling's T^2 for two parameters."""
-        left = max(self.dof - 1, 1)
+        left = max(self.dof - 1.0, 1.0)
         return float(2.0 * self.dof / left * fisher.ppf(level, 2, left))
 
     def density(self, distance: Array) -> Array:
@@ -93,7 +93,7 @@ def plane_of(fit: FamilyFit) -> Plane:
     return Plane(
         centre=np.array([fit.params["alpha"], fit.params["beta"]]),
         root=root,
-        dof=spread.dof,
+        dof=spread.dof(np.eye(fit.theta.size)[where]),
         share=_shares(fit, curvature, root),
         rise=0.5 * float(np.linalg.eigvalsh(root @ curvature @ root)[-1]),
     )
