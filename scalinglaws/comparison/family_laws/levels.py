@@ -51,7 +51,7 @@ class Levels:
     >>> levels.said(curves)
     '20 % (size 10) to 10 % (size 40) from run to run, 1 % to 0.5 % along a run'
     >>> levels.whiten(np.array([0.2, 0.21, 0.19, 0.1, 0.105, 0.095]), curves).round(4).tolist()
-    [0.0029, 0.01, -0.0042, 0.0029, 0.01, -0.0042]
+    [0.0041, 0.0112, -0.003, 0.0041, 0.0112, -0.003]
     """
 
     level: tuple[float, float]
