@@ -29,6 +29,7 @@ from scalinglaws._workers import worker_pool
 from scalinglaws.comparison.family_laws import FAMILY_LAWS, FamilyContest
 from scalinglaws.comparison.path import Path as Rates
 from scalinglaws.curves import Run, from_runs, iter_runs, join, read_curves, select
+from scalinglaws.curves.family import prefixed
 from scalinglaws.errors import InputError
 from scalinglaws.plotting import styled
 from scalinglaws.plotting.family_contest import draw_family_contest
@@ -50,10 +51,6 @@ def shipped() -> Iterator[tuple[str, Callable[[], Family]]]:
     yield "ladder+schedules+horizons", lambda: (sl.datasets.load("ladder", "schedules", "horizons"), {}, "")
     for kind in ("mup", "standard"):
         yield f"rates-{kind}", lambda kind=kind: (_rates(kind), {"leave_out": ["size"]}, "peak rates differ")
-
-
-def _named(runs: xr.Dataset, prefix: str) -> xr.Dataset:
-    return runs.assign_coords(run=np.array([f"{prefix}/{name}" for name in runs["run"].values], dtype=object))
 
 
 def _rates(kind: str) -> xr.Dataset:
@@ -101,7 +98,7 @@ def _supercollapse(folder: Path, name: str) -> Family:
 def _multipowerlaw(folder: Path) -> Family:
     sizes = {"25M": 25e6, "100M": 100e6}
     parts = [
-        _named(
+        prefixed(
             read_curves(
                 folder / "multipowerlaw" / f"csv_{name[:-1]}",
                 params=size,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scalinglaws.curves.schema import GROUPS, LOSS_UNITS, SCHEMA, STATUSES, TIMINGS, VARIABLES, validate
 from scalinglaws.errors import InputError, require
 
-__all__ = ["Run", "from_runs", "iter_runs", "join", "select"]
+__all__ = ["Run", "from_runs", "iter_runs", "join", "prefixed", "select"]
 
 _PER_RUN = ("batch", "seq_len", "peak_lr", "seed", "width", "depth")
 _TEXT = ("schedule", "status", "parameterization")
@@ -243,6 +243,18 @@ def select(ds: xr.Dataset, keep: Iterable[str]) -> xr.Dataset:
         f"not in the family, which holds {', '.join(map(str, ds['run'].values))}",
     )
     return from_runs((r for r in iter_runs(ds) if r.name in wanted), ds.attrs)
+
+
+def prefixed(runs: xr.Dataset, prefix: str) -> xr.Dataset:
+    """Put a prefix and a slash in front of every run's name, so that families can be joined.
+
+    Examples
+    --------
+    >>> runs = from_runs([Run(name="a", step=np.array([1, 2]), loss=np.array([2.0, 1.0]), params={"mlp": 9.0})])
+    >>> prefixed(runs, "first")["run"].values.tolist()
+    ['first/a']
+    """
+    return runs.assign_coords(run=np.array([f"{prefix}/{name}" for name in runs["run"].values], dtype=object))
 
 
 def join(families: Iterable[xr.Dataset]) -> xr.Dataset:

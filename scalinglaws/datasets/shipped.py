@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from scalinglaws.curves import join, load_curves
+from scalinglaws.curves.family import prefixed
 from scalinglaws.errors import InputError, require
 
 __all__ = ["describe", "load", "names", "recipe", "recipes"]
@@ -64,14 +64,10 @@ def load(*families: str) -> xr.Dataset:
     loaded = [load_curves(_HERE / f"{name}.nc") for name in families]
     if len(loaded) == 1:
         return loaded[0]
-    study = join([_named(ds, name) for name, ds in zip(families, loaded, strict=True)])
+    study = join([prefixed(ds, name) for name, ds in zip(families, loaded, strict=True)])
     shared = {key: value for key, value in study.attrs.items() if all(ds.attrs.get(key) == value for ds in loaded)}
     study.attrs = shared
     return study
-
-
-def _named(runs: xr.Dataset, family: str) -> xr.Dataset:
-    return runs.assign_coords(run=np.array([f"{family}/{name}" for name in runs["run"].values], dtype=object))
 
 
 def recipes() -> list[str]:

@@ -20,7 +20,6 @@ __all__ = ["NODES", "SLOPES", "follow_panels"]
 
 Float = NDArray[np.float64]
 Complex = NDArray[np.complex128]
-Index = NDArray[np.int64]
 
 _ROOT = 6.0**0.5
 SLOPES = "alpha", "beta", "log d", "log time", "log noise"

@@ -77,9 +77,9 @@ class Levels:
             out[part] = (mine - share * mine.mean(axis=0)) * np.sqrt(self.middle / wide)
         return out
 
-    def said(self, curves: FamilyCurves) -> str:
+    def said(self, look: FamilyCurves) -> str:
         """Describe the noise in words, from the smallest size to the largest."""
-        ends = np.array([curves.size.min(), curves.size.max()])
+        ends = np.array([look.size.min(), look.size.max()])
         (a, b), (c, d) = (100.0 * np.sqrt(v) for v in self._variances(ends))
         return f"{a:.2g} % (size {ends[0]:.3g}) to {b:.2g} % (size {ends[1]:.3g}) from run to run, " + (
             f"{c:.2g} % to {d:.2g} % along a run"

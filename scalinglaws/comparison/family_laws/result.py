@@ -14,7 +14,6 @@ from scipy.stats import t as student
 from scalinglaws.comparison.family_laws.base import FamilyLaw
 from scalinglaws.comparison.family_laws.covariance import Sandwich
 from scalinglaws.comparison.family_laws.curves import FamilyCurves, FamilyRecords
-from scalinglaws.comparison.family_laws.levels import Levels
 from scalinglaws.comparison.family_laws.resample import FamilyDraws, resample_runs
 from scalinglaws.comparison.separable.fitted import SeparableFit
 from scalinglaws.errors import InputError, require
@@ -147,9 +146,7 @@ class FamilyFit(SeparableFit[FamilyCurves]):
         names = [name for name in self.problem.names if name not in self.at_bounds]
         return super().to_dict() | {
             "intervals": {name: list(self.interval(name)) for name in names},
-            "noise": self.problem.noise.said(self.records.curves)
-            if isinstance(self.problem.noise, Levels)
-            else "records",
+            "noise": self._noise() or "records",
             "loose": list(self.loose),
             "runs": list(self.records.curves.names),
         }
@@ -160,8 +157,12 @@ class FamilyFit(SeparableFit[FamilyCurves]):
         return f"{len(curves.names)} runs of {sizes.size} sizes ({sizes[0]:.3g} to {sizes[-1]:.3g})"
 
     def _remarks(self) -> tuple[str, ...]:
-        noise = self.problem.noise
-        return (f"noise: {noise.said(self.records.curves)}", *self.loose) if isinstance(noise, Levels) else self.loose
+        noise = self._noise()
+        return (f"noise: {noise}", *self.loose) if noise else self.loose
+
+    def _noise(self) -> str:
+        """Say how the records were weighted; nothing where all count alike."""
+        return "" if self.problem.noise is None else self.problem.noise.said(self.records.curves)
 
     def _place(self, name: str) -> int:
         names = self.problem.names

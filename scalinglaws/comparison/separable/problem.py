@@ -35,6 +35,9 @@ class Noise(Protocol[Seen]):
     def whiten(self, rows: Array, look: Seen) -> Array:
         """Make residuals (n,) independent and equally wide; their Jacobian (n, p) in the same way."""
 
+    def said(self, look: Seen) -> str:
+        """Describe the noise in words."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Problem(Generic[Look]):
