@@ -23,7 +23,6 @@ import numpy as np
 
 import scalinglaws as sl
 from scalinglaws import schedules
-from scalinglaws.prediction.placing.region import plane_of
 
 POINTS = {
     "Ia": (0.9, 0.25),
@@ -68,14 +67,14 @@ def rows(name: str, repetition: int) -> list[dict[str, Any]]:
         fit = sl.fit_family(runs, "plrf", skip=0.05, estimator="log-l2", noise="levels", fixed=fixed)
         fitted = time.perf_counter() - start
         placed = sl.place(fit=fit)
-        distance = float(plane_of(fit).distance(np.array(alpha), np.array(beta)))
+        distance = placed.region["distance"].interp(alpha=alpha, beta=beta).item()  # NaN outside of the grid
         found.append(
             {
                 "point": name,
                 "repetition": repetition,
                 "scales": scales,
                 "inside": distance <= placed.region.attrs["quantile"],
-                "distance": distance,
+                "distance": distance if np.isfinite(distance) else None,
                 "phase": placed.phase,
                 "alpha": placed.alpha,
                 "beta": placed.beta,

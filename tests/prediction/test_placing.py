@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from scalinglaws.comparison.family_laws import FamilyCurves, FamilyRecords, find
 from scalinglaws.comparison.path import Path
 from scalinglaws.errors import InputError
 from scalinglaws.plotting import draw_placement
+from scalinglaws.prediction.placing import doubts, region
+from scalinglaws.prediction.placing.metric import Metric
 from scalinglaws.prediction.placing.region import plane_of
 
 SCALES = {"s": 1.0, "n0": 1.0, "g": 1.0}
@@ -56,28 +59,108 @@ def test_intervals_are_those_of_the_marginal_density(sharp, name):
     assert sharp.interval(name)[0] < getattr(sharp, name) < sharp.interval(name)[1]
 
 
-def test_a_scale_on_its_bound_leaves_the_phase_undecided(sharp):
-    placed = sl.place(fit=replace(sharp.fit, at_bounds=("E", "n0")))
+def bounded(fit, low, high):
+    """The same fit with n0 free between two ends, refitted."""
+    law = fit.law
+    shapes = tuple(replace(s, low=low, high=high) if s.name == "n0" else s for s in law.shapes)
+    law = replace(law, shapes=shapes, limits=lambda curves: {})
+    return fit_family(fit.records, law, fixed={"s": 1.0, "g": 1.0}, starts=2)
+
+
+def test_a_scale_that_pushes_against_its_bound_leaves_the_phase_undecided(sharp):
+    fit = bounded(sharp.fit, 1.5, 3.0)
+    assert "n0" in fit.at_bounds
+    placed = sl.place(fit=fit)
     assert placed.phase == "undecided"
     assert any("n0 ended on a bound of the law's range" in sentence for sentence in placed.warnings)
-    assert sl.place(fit=replace(sharp.fit, at_bounds=("E",))).phase == "II"
+
+
+def test_a_bound_that_is_not_felt_does_no_harm(sharp):
+    """The same placement, told that alpha ended on a bound: nothing pushes there."""
+    placed = sl.place(fit=replace(sharp.fit, at_bounds=("E", "alpha")))
+    assert placed.phase == "II"
+    assert not any("bound of the law's range" in sentence for sentence in placed.warnings)
+
+
+def test_endless_features_are_said(sharp):
     fewest = float(sharp.fit.records.curves.size.max()) / 1e12
     endless = replace(sharp.fit, at_bounds=("n0",), params={**sharp.fit.params, "n0": fewest})
-    assert sl.place(fit=endless).phase == "II"
-    assert any("more features than matter" in sentence for sentence in sl.place(fit=endless).warnings)
+    assert "more features than matter" in doubts._about_size(endless)[0]
+    assert not doubts._about_size(sharp.fit)
 
 
-def test_another_minimum_that_the_runs_allow_leaves_the_phase_undecided(sharp):
-    """One in phase III, as far in the objective as half of the region's edge, then three times as far as that."""
-    fit, plane = sharp.fit, plane_of(sharp.fit)
+def with_end(fit, alpha, beta, objective):
+    """The fit of a search that also ended elsewhere."""
     theta = fit.theta.copy()
-    theta[[fit.problem.names.index(name) for name in ("alpha", "beta")]] = np.log([0.6, 1.2])
+    theta[[fit.problem.names.index(name) for name in ("alpha", "beta")]] = np.log([alpha, beta])
+    return replace(fit, ends=(*fit.ends, replace(fit.ends[0], theta=theta, objective=objective)))
+
+
+def test_another_minimum_that_the_region_cannot_show_leaves_the_phase_undecided(sharp):
+    """One in phase III, as far in the objective as half of the region's edge, then three times as far as that."""
+    fit, metric = sharp.fit, plane_of(sharp.fit).metric
+    step = np.log([0.6 / fit.params["alpha"], 1.2 / fit.params["beta"]])
     for share, phase in ((0.5, "undecided"), (1.5, "II")):
-        far = fit.objective + share * plane.rise * plane.quantile(0.9)
-        placed = sl.place(fit=replace(fit, ends=(*fit.ends, replace(fit.ends[0], theta=theta, objective=far))))
+        far = fit.objective + share * metric.unit(step) * metric.quantile(0.9)
+        placed = sl.place(fit=with_end(fit, 0.6, 1.2, far))
         assert placed.phase == phase
         said = [sentence for sentence in placed.warnings if "another minimum lies at alpha = 0.60" in sentence]
         assert ("(III)" in said[0]) if phase == "undecided" else not said
+
+
+class Valleys:
+    """An objective with two equal minima, for the lattice alone."""
+
+    fit = SimpleNamespace(
+        problem=SimpleNamespace(names=("alpha", "beta")),
+        theta=np.zeros(2),
+        ends=(SimpleNamespace(theta=np.array([6.0, 0.0])),),
+    )
+    metric = Metric(covariance=np.eye(2), curvature=2.0 * np.eye(2), dof=20.0)
+    centre = np.ones(2)
+
+    def inside(self, step):
+        return np.exp(np.clip(step, -10.0, 10.0))
+
+    def at(self, step, theta):
+        return float(min(step @ step, (step - [6.0, 0.0]) @ (step - [6.0, 0.0]))), theta
+
+
+def test_the_lattice_finds_both_parts_of_a_region_and_stops_at_its_edge():
+    found, whole = region._grown(Valleys(), np.eye(2), 4.0)
+    assert whole
+    inside = {node for node, statistic in found.items() if statistic <= 4.0}
+    disc = {(i, j) for i in range(-2, 3) for j in range(-2, 3) if i * i + j * j <= 4}
+    assert inside == disc | {(i + 6, j) for i, j in disc}
+
+
+def test_the_lattice_says_where_it_was_cut(monkeypatch):
+    monkeypatch.setattr(region, "_MOST", 9)
+    assert not region._grown(Valleys(), np.eye(2), 4.0)[1]
+
+
+def test_steps_follow_the_objective_where_it_is_no_parabola():
+    """Four times as steep along beta as its covariance says: steps half as long."""
+
+    class Steep(Valleys):
+        def at(self, step, theta):
+            return float(step[0] ** 2 + 4.0 * step[1] ** 2), theta
+
+    lengths = np.linalg.norm(region._steps(Steep(), 9.0), axis=0)
+    assert sorted(lengths) == pytest.approx([0.5, 1.0])
+
+
+def test_a_lower_minimum_than_the_searchs_is_said(sharp):
+    """The fit is that with alpha held beside the minimum, taken for free."""
+    fit = sharp.fit
+    aside = fit_family(fit.records, "plrf", fixed={**SCALES, "alpha": fit.params["alpha"] * 1.01}, starts=1)
+    theta = fit.theta.copy()
+    theta[fit.problem.names.index("alpha")] += np.log(1.01)
+    theta[[0, 1, 3]] = aside.theta
+    wrong = replace(fit, theta=theta, params=aside.params, objective=aside.objective)
+    placed = sl.place(fit=wrong)
+    assert placed.phase == "undecided"
+    assert any("lower minimum than the search" in sentence for sentence in placed.warnings)
 
 
 def test_near_a_boundary_the_phase_is_undecided():
@@ -88,18 +171,22 @@ def test_near_a_boundary_the_phase_is_undecided():
 
 
 def test_the_region_is_the_rise_of_the_refitted_objective(sharp):
-    """On the explored rays the distance is the rise of the profile objective, in units of the run-clustered spread."""
+    """In units that make its curvature at the fit the inverse of the run-clustered covariance."""
     plane, fit = plane_of(sharp.fit), sharp.fit
-    step = plane.root @ np.array([2.5, 0.0])
-    alpha, beta = np.array([fit.params["alpha"], fit.params["beta"]]) * np.exp(step)
-    held = replace(fit.problem, fixed={**SCALES, "alpha": float(alpha), "beta": float(beta)})
-    rise = held.solve(fit.theta[:2]).objective - fit.objective
-    inner = plane.root @ np.array([0.05, 0.0])
-    a, b = np.array([fit.params["alpha"], fit.params["beta"]]) * np.exp(inner)
-    small = replace(fit.problem, fixed={**SCALES, "alpha": float(a), "beta": float(b)})
-    unit = (small.solve(fit.theta[:2]).objective - fit.objective) / 0.05**2
-    assert float(plane.distance(alpha, beta)) == pytest.approx(rise / unit, rel=0.15)
-    assert float(plane.distance(*np.array([fit.params["alpha"], fit.params["beta"]]))) == 0.0
+    centre = np.array([fit.params["alpha"], fit.params["beta"]])
+
+    def rise(step):
+        alpha, beta = (centre * np.exp(step)).tolist()
+        held = replace(fit.problem, fixed={**SCALES, "alpha": alpha, "beta": beta})
+        return held.solve(fit.theta[:2]).objective - fit.objective
+
+    covariance = fit.spread.covariance[2:, 2:]
+    for angle in (0.3, 2.0, 4.0):
+        step = np.linalg.cholesky(covariance) @ [np.cos(angle), np.sin(angle)]
+        far = float(plane.distance(*(centre * np.exp(2.3 * step))))
+        unit = rise(0.05 * step) / 0.05**2
+        assert far == pytest.approx(rise(2.3 * step) / unit, rel=0.05)
+    assert float(plane.distance(*centre)) == 0.0
 
 
 @pytest.mark.slow  # most of a minute
@@ -108,7 +195,7 @@ def test_the_region_holds_the_truth_as_often_as_it_says():
     held = 0
     for seed in range(30):
         plane = plane_of(fitted(1.0, 0.6, 0.02, seed=seed))
-        held += bool(plane.distance(np.array(1.0), np.array(0.6)) <= plane.quantile(0.9))
+        held += bool(plane.distance(np.array(1.0), np.array(0.6)) <= plane.metric.quantile(0.9))
     assert 21 <= held <= 30
 
 

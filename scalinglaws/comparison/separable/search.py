@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scalinglaws.comparison.separable.minimise import End
 from scalinglaws.comparison.separable.problem import Problem
@@ -13,6 +14,8 @@ from scalinglaws.errors import InputError, require
 from scalinglaws.fitting import Starts
 
 __all__ = ["agreement", "doubts", "gradient_norm", "listed", "search"]
+
+Array = NDArray[np.float64]
 
 _SAME = 1e-4
 """Starts agree whose objectives differ by less than this, relatively."""
@@ -28,7 +31,7 @@ def search(problem: Problem[Any], count: int | None = None, *, screened: bool = 
     count
         How many starts.
     screened
-        Take the best starts rather than the first, which costs one evaluation each.
+        Take the best starts that differ widely rather than the first, which costs one evaluation each.
 
     Raises
     ------
@@ -39,12 +42,23 @@ def search(problem: Problem[Any], count: int | None = None, *, screened: bool = 
     if count is not None:
         require(1 <= count <= len(rows), "starts", count, f"must lie between 1 and {len(rows)}, what the law offers")
     if screened and count is not None:
-        rows = sorted(rows, key=problem.objective)
+        rows = _apart(sorted(rows, key=problem.objective), len(problem.law.amplitudes))
     ends = [problem.solve(problem.smooth(row)) for row in rows[:count]]
     found = [end for end in ends if end is not None]
     if not found:
         raise InputError(f"law = {problem.law.name}: gives no positive loss at any of its starts for these runs")
     return found
+
+
+def _apart(rows: list[Array], amplitudes: int) -> list[Array]:
+    """Put those first that share at most half of their shapes with each one before: neighbours end alike."""
+    chosen: list[Array] = []
+    late: list[Array] = []
+    for row in rows:
+        shared = [np.isclose(row, other)[amplitudes:].sum() for other in chosen]
+        near = any(2 * count > row.size - amplitudes for count in shared)
+        (late if near else chosen).append(row)
+    return chosen + late
 
 
 def gradient_norm(end: End, amplitudes: int) -> float:

@@ -1,131 +1,183 @@
-r"""The confidence region of (alpha, beta) with all other parameters fitted anew, its units runs.
+r"""How far a point (alpha, beta) is from a fit when all other parameters are fitted anew, its units runs.
 
-The objective of the fit counts records, which are not independent; so its rise is rescaled along every ray from the
-fit until its curvature there is that of the covariance clustered by run (vertical scaling; Chandler and Bate,
-Biometrika 94 (2007) 167). Rays and radii are few: in the plane where the covariance is the unit matrix, the rise over
-the squared radius is nearly constant, and only what it departs by is interpolated.
+Refits on a lattice tell the rise of the objective. The lattice grows from the fit, and from every other minimum the
+search ended in, along the points that are not excluded: a region that bends, that leaves a bound behind or that has
+several parts is shown as it is.
 """
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import f as fisher
+from scipy.ndimage import map_coordinates
 
 from scalinglaws.comparison.family_laws import FamilyCurves, FamilyFit
-from scalinglaws.comparison.family_laws.covariance import sandwich
 from scalinglaws.comparison.separable.problem import Problem
+from scalinglaws.prediction.placing.metric import Metric
 
 __all__ = ["Plane", "plane_of"]
 
 Array = NDArray[np.float64]
+Node = tuple[int, int]
 
-_RAYS = 8
-_RADII = (1.0, 2.5)
-"""In standard errors."""
 _REFIT = 12  # iterations of a refit, which begins beside its solution
 _CLOSE = 1e-4  # of the objective: far less than its rise within one standard error
-_SHARES = (0.05, 20.0)
-"""Bounds of the rise over that of a parabola: beyond them the refit has failed rather than the parabola."""
+_SURE = 0.99
+"""The lattice grows over the region of this level."""
+_FURTHEST = 15.0
+"""Most standard errors it grows: few runs make the tails of T^2 long."""
+_RINGS = 3.0
+"""Steps of the lattice from the fit to its edge, where the objective is a parabola."""
+_LEAST = 1e-3
+"""Of the statistic of Wald, even where a refit finds less than the search did."""
+_SCALED = 0.04, 25.0
+"""How much a step may be changed at once, as the square of its inverse."""
+_MOST = 300
+"""Most refits."""
+_NAMES = "alpha", "beta"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plane:
-    """How far a point of the plane is from the fit.
+    """How far points of the plane are from the fit.
 
     Parameters
     ----------
     centre
         (alpha, beta) of the fit.
-    root
-        Symmetric square root of the covariance of their logarithms, shape (2, 2).
-    dof
-        Effective degrees of freedom of that covariance.
+    metric
+        The unit of distances.
+    axes
+        Steps of the lattice in (log alpha, log beta), as columns.
+    corner
+        Lattice coordinates of the first entry of `height`.
     share
-        Rise of the objective over that of its parabola, at `_RAYS` directions (from 0 on, evenly) and `_RADII`.
-    rise
-        Rise of the objective that one unit of the statistic stands for, in the direction where it is largest.
+        Logarithm of the statistic over that of Wald, the parabola at the fit, on the lattice: nearly constant, so that
+        little is left to interpolate. Beyond the explored region it makes the statistic twice that of its edge.
+    span
+        Smallest and largest (alpha, beta) of the explored region, shape (2, 2).
+    lowest
+        Statistic of the lowest refit: negative where the search missed a lower minimum.
+    whole
+        Whether all of the region was explored, in as many refits as are allowed.
     """
 
     centre: Array
-    root: Array
-    dof: float
+    metric: Metric
+    axes: Array
+    corner: Array
     share: Array
-    rise: float
+    span: Array
+    lowest: float
+    whole: bool
 
     def distance(self, alpha: Array, beta: Array) -> Array:
         """Return the statistic that is compared with quantiles of T^2, at points of any shape."""
-        away = np.stack([np.log(alpha / self.centre[0]), np.log(beta / self.centre[1])], axis=-1)
-        x, y = np.moveaxis(away @ np.linalg.inv(self.root), -1, 0)
-        radius = np.hypot(x, y)
-        turn = np.mod(np.arctan2(y, x), 2.0 * np.pi) / (2.0 * np.pi) * _RAYS
-        left = np.floor(turn).astype(np.int64)
-        part = (turn - left)[..., None]
-        rows = (1.0 - part) * self.share[left % _RAYS] + part * self.share[(left + 1) % _RAYS]
-        inner, outer = np.log(rows[..., 0]), np.log(rows[..., 1])
-        along = np.clip((radius - _RADII[0]) / (_RADII[1] - _RADII[0]), -1.0, 1.5)
-        return np.asarray(radius**2 * np.exp(inner + along * (outer - inner)))
-
-    def quantile(self, level: float) -> float:
-        """Return the quantile of Hotelling's T^2 for two parameters."""
-        left = max(self.dof - 1.0, 1.0)
-        return float(2.0 * self.dof / left * fisher.ppf(level, 2, left))
-
-    def density(self, distance: Array) -> Array:
-        """Return the density that belongs to T^2 (a bivariate t), not normalised."""
-        return np.asarray((1.0 + distance / self.dof) ** (-0.5 * (self.dof + 1)))
+        away = np.stack(np.broadcast_arrays(np.log(alpha / self.centre[0]), np.log(beta / self.centre[1])))
+        at = np.linalg.solve(self.axes, away.reshape(2, -1)) - self.corner[:, None]
+        share = map_coordinates(self.share, at, order=1, mode="nearest").reshape(away.shape[1:])
+        return np.asarray(self.metric.wald(np.moveaxis(away, 0, -1)) * np.exp(share))
 
 
 def plane_of(fit: FamilyFit) -> Plane:
     """Explore the neighbourhood of a fit in which alpha and beta are free."""
-    found = fit.problem.evaluate(fit.theta)
-    assert found is not None  # the end of a fit is a place where the law is defined
-    residuals, jacobian = found
-    where = [fit.problem.names.index(name) for name in ("alpha", "beta")]
-    free = np.array([name not in fit.at_bounds or name in ("alpha", "beta") for name in fit.problem.names])
-    spread = sandwich(jacobian, residuals, fit.estimator, fit.records.curves, free)
-    both = np.ix_(where, where)
-    values, vectors = np.linalg.eigh(spread.covariance[both])
-    root = vectors @ np.diag(np.sqrt(np.maximum(values, 1e-10))) @ vectors.T
-    curvature = np.asarray(np.linalg.inv(spread.bread[both]))
+    profile = _Profile(fit=fit, metric=Metric.of(fit))
+    limit = min(profile.metric.quantile(_SURE), _FURTHEST**2)
+    axes = _steps(profile, limit)
+    found, whole = _grown(profile, axes, limit)
+    nodes = np.array(list(found))
+    corner = nodes.min(axis=0) - 1
+    statistic = np.full(nodes.max(axis=0) + 2 - corner, 2.0 * limit)
+    statistic[tuple((nodes - corner).T)] = np.minimum(list(found.values()), 2.0 * limit)
+    wald = profile.metric.wald((np.moveaxis(np.indices(statistic.shape), 0, -1) + corner) @ axes.T)
+    wald[tuple(-corner)] = 1.0  # the fit itself, where both vanish
+    share = np.log(np.maximum(statistic / wald, _LEAST))
+    share[tuple(-corner)] = 0.0
+    steps = nodes @ axes.T
     return Plane(
-        centre=np.array([fit.params["alpha"], fit.params["beta"]]),
-        root=root,
-        dof=spread.dof(np.eye(fit.theta.size)[where]),
-        share=_shares(fit, curvature, root),
-        rise=0.5 * float(np.linalg.eigvalsh(root @ curvature @ root)[-1]),
+        centre=profile.centre,
+        metric=profile.metric,
+        axes=axes,
+        corner=corner,
+        share=share,
+        span=profile.inside(np.stack([steps.min(axis=0), steps.max(axis=0)])),
+        lowest=min(found.values()),
+        whole=whole,
     )
 
 
-def _shares(fit: FamilyFit, curvature: Array, root: Array) -> Array:
-    """Refit along rays, `curvature` that of the profile objective by (log alpha, log beta); see `Plane.share`."""
-    share = np.ones((_RAYS, len(_RADII)))
-    for i, angle in enumerate(2.0 * np.pi * np.arange(_RAYS) / _RAYS):
-        theta = fit.theta
-        for j, radius in enumerate(_RADII):
-            step = root @ (radius * np.array([np.cos(angle), np.sin(angle)]))
-            held, theta = _held(fit, step, theta)
-            if held is None:
-                share[i, j] = share[i, j - 1] if j else 1.0
-                continue
-            parabola = 0.5 * step @ curvature @ step
-            share[i, j] = np.clip((held - fit.objective) / parabola, *_SHARES)
-    return share
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Profile:
+    """The objective of a fit with (alpha, beta) held a step (of their logarithms) away from it."""
+
+    fit: FamilyFit
+    metric: Metric
+
+    @property
+    def centre(self) -> Array:
+        return np.array([self.fit.params[name] for name in _NAMES])
+
+    def inside(self, step: Array) -> Array:
+        """(alpha, beta), taken back into the law's range; steps of shape (..., 2)."""
+        shapes = {shape.name: shape for shape in self.fit.law.shapes}
+        low, high = ([getattr(shapes[name], end) for name in _NAMES] for end in ("low", "high"))
+        return np.asarray(np.clip(self.centre * np.exp(step), low, high))
+
+    def at(self, step: Array, theta: Array) -> tuple[float, Array]:
+        """Refit from a point; return the statistic, infinite where nothing fits, and the point of the refit."""
+        problem: Problem[FamilyCurves] = self.fit.problem
+        values = dict(zip(_NAMES, self.inside(step).tolist(), strict=True))
+        held = replace(problem, fixed={**problem.fixed, **values})
+        others = [i for i, name in enumerate(problem.names) if name not in values]
+        end = held.solve(theta[others], iterations=_REFIT, flat=_CLOSE)
+        if end is None:
+            return np.inf, theta
+        moved = theta.copy()
+        moved[others] = end.theta
+        return (end.objective - self.fit.objective) / self.metric.unit(step), moved
 
 
-def _held(fit: FamilyFit, step: Array, theta: Array) -> tuple[float | None, Array]:
-    """Return the objective with (alpha, beta) a step away from the fit, and all coordinates there."""
-    problem: Problem[FamilyCurves] = fit.problem
-    shapes = {shape.name: shape for shape in problem.law.shapes}
-    values = {name: fit.params[name] * float(np.exp(s)) for name, s in zip(("alpha", "beta"), step, strict=True)}
-    values = {name: float(np.clip(v, shapes[name].low, shapes[name].high)) for name, v in values.items()}
-    held = replace(problem, fixed={**problem.fixed, **values})
-    others = [i for i, name in enumerate(problem.names) if name not in values]
-    end = held.solve(theta[others], iterations=_REFIT, flat=_CLOSE)
-    if end is None:
-        return None, theta
-    moved = theta.copy()
-    moved[others] = end.theta
-    return end.objective, moved
+def _steps(profile: _Profile, limit: float) -> Array:
+    """Choose the lattice: the principal axes, each so long that `_RINGS` steps reach the limit in the steeper sense."""
+    axes = profile.metric.axes() * (np.sqrt(limit) / _RINGS)
+    for _ in range(2):
+        for k in (0, 1):
+            steepest = max(profile.at(sign * axes[:, k], profile.fit.theta)[0] for sign in (1.0, -1.0))
+            axes[:, k] /= np.sqrt(np.clip(steepest * _RINGS**2 / limit, *_SCALED))
+    return np.asarray(axes)
+
+
+def _grown(profile: _Profile, axes: Array, limit: float) -> tuple[dict[Node, float], bool]:
+    """Refit at nodes until none inside the limit has an unknown neighbour; the least excluded come first."""
+    found: dict[Node, float] = {(0, 0): 0.0}
+    heap: list[tuple[float, Node, Array]] = [(0.0, (0, 0), profile.fit.theta)]
+
+    def visit(node: Node, theta: Array) -> None:
+        step = axes @ np.array(node)
+        found[node], theta = profile.at(step, theta)
+        within = np.allclose(np.log(profile.inside(step) / profile.centre), step)
+        if found[node] <= limit and within:
+            heapq.heappush(heap, (found[node], node, theta))
+
+    for node, theta in _other_minima(profile, axes):
+        visit(node, theta)
+    while heap and len(found) < _MOST:
+        _, (i, j), theta = heapq.heappop(heap)
+        for node in ((i + 1, j), (i - 1, j), (i, j + 1), (i, j - 1)):
+            if node not in found:
+                visit(node, theta)
+    return found, not heap
+
+
+def _other_minima(profile: _Profile, axes: Array) -> Iterator[tuple[Node, Array]]:
+    """Nodes beside the other ends of the search that the lattice reaches."""
+    where = [profile.fit.problem.names.index(name) for name in _NAMES]
+    for end in profile.fit.ends:
+        away = np.linalg.solve(axes, end.theta[where] - np.log(profile.centre))
+        if 1.0 < np.abs(away).max() < _MOST:
+            i, j = np.rint(away).astype(int).tolist()
+            yield (i, j), end.theta

@@ -43,8 +43,9 @@ class Placement:
         Posterior probability of each phase on the grid, largest first; "none" for 2 (alpha + beta) <= 1, where no phase
         is known.
     phase
-        The phase, if it is at least `NAMED` probable, the law's range cut off no scale of the fit, and no other minimum
-        that the runs allow lies in another phase; else "undecided".
+        The phase, if it is at least `NAMED` probable and nothing speaks against the region: no parameter pushes against
+        a bound of the law, no refit found a lower minimum, all of the region was explored, and no other minimum that
+        the runs allow and that it does not show lies in another phase. Else "undecided".
     size_exponent, loss_exponent
         xi (d* ~ f^xi) and eta (risk ~ f^-eta) of theory at the fit; NaN where no phase is known.
     measured
