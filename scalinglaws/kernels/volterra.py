@@ -68,7 +68,7 @@ def follow_panels(
     What noise has added to each at each stage, shape (6, panels, 3); infinite where it overflows.
     """
     panels = pace.shape[0]
-    out = np.empty((6, panels, 3))
+    out = np.full((6, panels, 3), np.inf)
     state = np.zeros((6, z.size), dtype=np.complex128)
     inverse = np.empty((z.size, 3, 3), dtype=np.complex128)
     last = np.empty(z.size, dtype=np.complex128)
@@ -78,7 +78,8 @@ def follow_panels(
         _gather(z, initial, source, state, floor, pace[p], time[p], inverse, forced, kept, respond)
         weight = pace[p] * noise[p]
         for i in range(3):
-            solve[i] = -respond[0, i] * weight
+            for j in range(3):
+                solve[i, j] = -respond[0, i, j] * weight[j]
             solve[i, i] += 1.0
         _invert_3x3(solve, solve)
         _drive(solve, forced[:1], kept[:1], weight, drive[:1])
@@ -87,12 +88,12 @@ def follow_panels(
         _own_motion(z, source[0], state[0], pace[p], drive[0], inverse, last, kept[4])
         _add(respond[0], drive[0], kept[5])
         _drive(solve, forced[1:], kept[1:], weight, drive[1:])
-        out[:, p] = kept
         for q in range(6):
-            _add(respond[0], drive[q], out[q, p])
+            _add(respond[0], drive[q], kept[q])
+            for i in range(3):
+                out[q, p, i] = kept[q, i]
         _advance(inverse, source, drive, last, state)
         if not np.isfinite(out[0, p, 2]):
-            out[:, p:] = np.inf
             break
     return out
 
@@ -112,7 +113,9 @@ def _gather(
     respond: Float,
 ) -> None:
     """Fill in each mode's inverse, the forcing, what earlier noise leaves, and what a drive at each stage adds."""
-    forced[:], kept[:], respond[:] = 0.0, 0.0, 0.0
+    forced.fill(0.0)
+    kept.fill(0.0)
+    respond.fill(0.0)
     for t in range(4):
         forced[t] = floor[t]
     for k in range(z.size):

@@ -104,11 +104,6 @@ class Problem(Generic[Look]):
         found = self._residuals(*self._features(theta), theta)
         return None if found is None else found[0]
 
-    def objective(self, theta: Array) -> float:
-        """Return the sum of the losses at a point; infinite where the law is undefined."""
-        found = self.evaluate(theta)
-        return np.inf if found is None else float(np.sum(self.estimator.rho(found[0])))
-
     @cached_property
     def bounds(self) -> tuple[Array, Array]:
         """Lowest and highest coordinates, shape (p,) each."""
@@ -119,12 +114,11 @@ class Problem(Generic[Look]):
 
     def starts(self) -> list[Array]:
         """Return the law's starts, each once, with the best amplitudes by non-negative least squares."""
-        ends = self.law.ranges(self.look)
-        held = [self.fixed.get(s.name, np.nan) for s in self.law.shapes]
-        rows = [np.where(np.isnan(held), np.clip(row, *ends), held) for row in self.law.starts(self.look)]
-        distinct = {row.tobytes(): row for row in rows}.values()  # those that differ in held shapes only are the same
-        free = np.isnan(held)
-        return [np.concatenate([self._linear(row), np.log(row[free])]) for row in distinct]
+        return [theta for theta, _ in self._begun()]
+
+    def ranked_starts(self) -> list[Array]:
+        """Return the same, the lowest objective first."""
+        return [theta for theta, _ in sorted(self._begun(), key=lambda begun: begun[1])]
 
     def solve(self, theta: Array, *, iterations: int = 150, flat: float = 1e-11) -> End | None:
         """Minimise from one start, in balanced coordinates (see `balanced`); see `minimise`."""
@@ -138,6 +132,26 @@ class Problem(Generic[Look]):
         """Return the least-squares solution of the log residuals from a start, a better start for the fit itself."""
         end = replace(self, estimator=estimator("log-l2")).solve(theta, iterations=40)
         return theta if end is None else end.theta
+
+    def _begun(self) -> list[tuple[Array, float]]:
+        """Return the starts, each with its objective."""
+        ends = self.law.ranges(self.look)
+        held = [self.fixed.get(s.name, np.nan) for s in self.law.shapes]
+        rows = [np.where(np.isnan(held), np.clip(row, *ends), held) for row in self.law.starts(self.look)]
+        distinct = {row.tobytes(): row for row in rows}.values()  # those that differ in held shapes only are the same
+        free = np.isnan(held)
+        begun = []
+        for row in distinct:
+            features = self.law.features(row, self.look)[0]
+            theta = np.concatenate([self._linear(features), np.log(row[free])])
+            begun.append((theta, self._objective(self._predicted(features, theta))))
+        return begun
+
+    def _objective(self, predicted: Array | None) -> float:
+        if predicted is None:
+            return np.inf
+        residuals = np.log(predicted) - np.log(self.loss)
+        return float(np.sum(self.estimator.rho(self._whitened(residuals))))
 
     def _features(self, theta: Array) -> tuple[Array, Array]:
         """Features at the shapes of a point and their derivatives by the logarithms of the free shapes."""
@@ -156,9 +170,10 @@ class Problem(Generic[Look]):
 
     def _counted(self, features: Array, slopes: Array, theta: Array) -> tuple[Array, Array] | None:
         found = self._residuals(features, slopes, theta)
-        if found is None or self.noise is None:
-            return found
-        return self.noise.whiten(found[0], self.look), self.noise.whiten(found[1], self.look)
+        return None if found is None else (self._whitened(found[0]), self._whitened(found[1]))
+
+    def _whitened(self, rows: Array) -> Array:
+        return rows if self.noise is None else self.noise.whiten(rows, self.look)
 
     def _shapes(self, theta: Array) -> Array:
         values = self.values(theta)
@@ -184,9 +199,9 @@ class Problem(Generic[Look]):
     def _signed(self) -> NDArray[np.bool_]:
         return np.array([name in self.law.signed for name in self.law.amplitudes])
 
-    def _linear(self, shapes: Array) -> Array:
-        """Amplitudes that minimise the squared relative residuals at given shapes."""
-        scaled = self.law.features(shapes, self.look)[0] / self.loss[:, None]
+    def _linear(self, features: Array) -> Array:
+        """Amplitudes that minimise the squared relative residuals."""
+        scaled = features / self.loss[:, None]
         width = np.maximum(np.abs(scaled).max(axis=0), 1e-300)
         both = np.concatenate([scaled / width, -(scaled / width)[:, self._signed]], axis=1)
         found = nnls(both, np.ones(self.loss.size))[0]

@@ -31,18 +31,16 @@ def search(problem: Problem[Any], count: int | None = None, *, screened: bool = 
     count
         How many starts.
     screened
-        Take the best starts that differ widely rather than the first, which costs one evaluation each.
+        Take the best starts that differ widely rather than the first, which costs nothing more.
 
     Raises
     ------
     InputError
         For more starts than there are, and where the law is undefined at all of them.
     """
-    rows = problem.starts()
+    rows = _apart(problem.ranked_starts(), len(problem.law.amplitudes)) if screened else problem.starts()
     if count is not None:
         require(1 <= count <= len(rows), "starts", count, f"must lie between 1 and {len(rows)}, what the law offers")
-    if screened and count is not None:
-        rows = _apart(sorted(rows, key=problem.objective), len(problem.law.amplitudes))
     ends = [problem.solve(problem.smooth(row)) for row in rows[:count]]
     found = [end for end in ends if end is not None]
     if not found:
