@@ -80,7 +80,12 @@ def doubts_about(fit: FamilyFit, plane: Plane, region: xr.Dataset) -> Doubts:
         )
     if not plane.whole:
         said.append("the region is larger than what was explored, and no phase is named")
-    said += [*_about_size(fit), *_about_misfit(fit), *_about_edge(region), *(rival.words for rival in rivals)]
+    said += [
+        *([] if "n0" in held else _about_size(fit)),
+        *_about_misfit(fit),
+        *_about_edge(region),
+        *(rival.words for rival in rivals),
+    ]
     return Doubts(
         sentences=tuple(said),
         blind=bool(held) or missed or not plane.whole,

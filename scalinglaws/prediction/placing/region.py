@@ -24,7 +24,7 @@ __all__ = ["Plane", "plane_of"]
 Array = NDArray[np.float64]
 Node = tuple[int, int]
 
-_REFIT = 12  # iterations of a refit, which begins beside its solution
+_REFIT = 30  # iterations of a refit, which begins beside its solution
 _CLOSE = 1e-4  # of the objective: far less than its rise within one standard error
 _SURE = 0.99
 """The lattice grows over the region of this level."""
@@ -138,16 +138,20 @@ class _Profile:
             return np.inf, theta
         moved = theta.copy()
         moved[others] = end.theta
-        return (end.objective - self.fit.objective) / self.metric.unit(step), moved
+        return self.rise(end.objective, step), moved
+
+    def rise(self, objective: float, step: Array) -> float:
+        """Return the statistic of an objective that was found a step away."""
+        return (objective - self.fit.objective) / self.metric.unit(step)
 
 
 def _steps(profile: _Profile, limit: float) -> Array:
-    """Choose the lattice: the principal axes, each so long that `_RINGS` steps reach the limit in the steeper sense."""
+    """Choose the lattice: the principal axes, each so long that `_RINGS` steps reach the limit by the rise of one."""
     axes = profile.metric.axes() * (np.sqrt(limit) / _RINGS)
     for _ in range(2):
         for k in (0, 1):
-            steepest = max(profile.at(sign * axes[:, k], profile.fit.theta)[0] for sign in (1.0, -1.0))
-            axes[:, k] /= np.sqrt(np.clip(steepest * _RINGS**2 / limit, *_SCALED))
+            mean = 0.5 * sum(profile.at(sign * axes[:, k], profile.fit.theta)[0] for sign in (1.0, -1.0))
+            axes[:, k] /= np.sqrt(np.clip(mean * _RINGS**2 / limit, *_SCALED))
     return np.asarray(axes)
 
 
@@ -163,7 +167,7 @@ def _grown(profile: _Profile, axes: Array, limit: float) -> tuple[dict[Node, flo
         if found[node] <= limit and within:
             heapq.heappush(heap, (found[node], node, theta))
 
-    for node, theta in _other_minima(profile, axes):
+    for node, theta in _other_minima(profile, axes, limit):
         visit(node, theta)
     while heap and len(found) < _MOST:
         _, (i, j), theta = heapq.heappop(heap)
@@ -173,11 +177,12 @@ def _grown(profile: _Profile, axes: Array, limit: float) -> tuple[dict[Node, flo
     return found, not heap
 
 
-def _other_minima(profile: _Profile, axes: Array) -> Iterator[tuple[Node, Array]]:
-    """Nodes beside the other ends of the search that the lattice reaches."""
+def _other_minima(profile: _Profile, axes: Array, limit: float) -> Iterator[tuple[Node, Array]]:
+    """Nodes beside the other ends of the search inside the limit, where the lattice reaches them."""
     where = [profile.fit.problem.names.index(name) for name in _NAMES]
     for end in profile.fit.ends:
-        away = np.linalg.solve(axes, end.theta[where] - np.log(profile.centre))
-        if 1.0 < np.abs(away).max() < _MOST:
-            i, j = np.rint(away).astype(int).tolist()
+        step = end.theta[where] - np.log(profile.centre)
+        away = np.abs(np.linalg.solve(axes, step)).max()
+        if 1.0 < away < _MOST and profile.rise(end.objective, step) <= limit:
+            i, j = np.rint(np.linalg.solve(axes, step)).astype(int).tolist()
             yield (i, j), end.theta
