@@ -98,7 +98,9 @@ def fit(
 def report(
     data: Input,
     out: Annotated[Path, typer.Option(help="The page; the numbers go beside it as .json.")] = Path("report.html"),
-    hold_out: Annotated[list[str] | None, typer.Option(help="A run to predict blind; default the largest.")] = None,
+    hold_out: Annotated[
+        list[str] | None, typer.Option(help="A run to predict blind; default the largest and its seeds.")
+    ] = None,
     flops: Flops = None,
     theory: Annotated[
         bool, typer.Option("--theory", help="Place the runs on the phase diagram too, which takes a minute or so.")

@@ -110,7 +110,8 @@ def predict_held_out(
     data
         Whatever `fitting.as_table` accepts.
     hold_out
-        Names of runs; "largest" for the run of most compute; "largest-size" for all runs of the largest N.
+        Names of runs; "largest" for the run of most compute and the seeds of the same N and D, for a prediction is not
+        blind that has seen a twin; "largest-size" for all runs of the largest N.
     law, estimator, delta, fixed
         As `fitting.fit`.
     level
@@ -159,7 +160,9 @@ def predict_held_out(
 def _held(table: Table, hold_out: str | Iterable[str]) -> NDArray[np.bool_]:
     """Which rows are held out."""
     if isinstance(hold_out, str) and hold_out == "largest":
-        return np.equal(np.arange(table.rows), int(np.argmax(table.flops)))
+        top = int(np.argmax(table.flops))
+        twins: NDArray[np.bool_] = (table.params == table.params[top]) & (table.tokens == table.tokens[top])
+        return twins
     if isinstance(hold_out, str) and hold_out == "largest-size":
         largest: NDArray[np.bool_] = np.equal(table.params, table.params.max())
         return largest

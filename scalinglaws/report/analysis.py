@@ -86,7 +86,7 @@ def analyse(
     data
         A family of curves (`scalinglaws.read_curves`) or a table of end points (`scalinglaws.read_table`).
     hold_out
-        Names of the runs kept from the blind fit, or "largest" for the one with the most compute.
+        Names of the runs kept from the blind fit, or "largest" for the one with the most compute and its seeds.
     flops
         Budgets of the optimum in FLOP, shape (k,); by default the largest compute of the table times 0.1, 1 and 10.
     law, estimator
@@ -164,8 +164,9 @@ def _test_sentence(a: Analysis) -> str:
     if t.measured.size > 1:
         worst = 100 * np.max(np.abs(t.relative_error))
         return (
-            f"Predicting {t.measured.size} held-out runs from the rest, the law was off by at most {worst:.2f} % and "
-            f"{inside} of them fell inside their {100 * a.level:.0f} % intervals."
+            f"Predicting {t.measured.size} held-out runs, of up to {t.extrapolation:.1f} times the compute of the "
+            f"largest fitted run, the {a.fit.law.name} law was off by at most {worst:.2f} % and {inside} of them fell "
+            f"inside their {100 * a.level:.0f} % intervals."
         )
     verdict, unit = "inside" if inside else "outside", said_unit(a.fit.table.loss_unit)
     return (
@@ -194,4 +195,5 @@ def _trust_sentence(a: Analysis) -> str:
     reach = "lies within the measured range" if factor <= 1 else f"is {human(factor)} times the largest measured run"
     caution = " ".join(a.fit.warnings)
     warned = f" The fit warns: {caution}" if caution else ""
-    return f"That budget {reach}; the intervals hold only as far as the law itself does.{warned}"
+    budget = "That budget" if has_optimum(a.optimum.isel(flops=-1)) else "The largest budget asked for"
+    return f"{budget} {reach}; the intervals hold only as far as the law itself does.{warned}"

@@ -37,6 +37,15 @@ def test_a_wrong_measurement_is_not_covered() -> None:
     assert "does not cover" in held.summary()
 
 
+def test_seeds_of_the_largest_run_are_held_out_with_it() -> None:
+    """A prediction is not blind that has seen a twin."""
+    table = ladder(0.002, 1)
+    twice = {name: np.append(values := getattr(table, name), values[-1]) for name in ("params", "tokens", "loss")}
+    twice["loss"][-1] *= 1.002
+    assert predict_held_out(table, replicates=20).names == ("14",)
+    assert predict_held_out(twice, replicates=20).names == ("14", "15")
+
+
 def test_hold_out_by_name_and_by_size() -> None:
     table = ladder(0.002, 1)
     assert predict_held_out(table, hold_out=["3", "7"], replicates=20).names == ("3", "7")

@@ -146,7 +146,7 @@ class _Profile:
 
 
 def _steps(profile: _Profile, limit: float) -> Array:
-    """Choose the lattice: the principal axes, each so long that `_RINGS` steps reach the limit by the rise of one."""
+    """Scale the principal axes so that `_RINGS` steps reach the limit, judged by the rise after one, either way."""
     axes = profile.metric.axes() * (np.sqrt(limit) / _RINGS)
     for _ in range(2):
         for k in (0, 1):
