@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -153,7 +154,7 @@ def _train(ladder: Ladder, out: Path, workers: int, devices: str | None = None) 
     count = workers or (len(places) if places else None)
     try:
         with progress_bar() as show, worker_pool(count) as pool:
-            family = train_ladder(ladder, out, executor=pool, report=show, checkpoint_every=3.0, devices=places)
+            family = train_ladder(ladder, out, executor=pool, report=show, devices=places)
     except KeyboardInterrupt:
         typer.echo("interrupted: what was done is kept, and the same command goes on from there", err=True)
         raise typer.Exit(130) from None
@@ -188,19 +189,22 @@ def _fit(data: Path, options: Options) -> Fit:
 def _report(
     source: xr.Dataset, out: Path, as_json: bool, options: Options, *, title: str = "Scaling report", **chosen: Any
 ) -> None:
+    from scalinglaws._workers import worker_pool
     from scalinglaws.report import analyse, paragraph, write_report
     from scalinglaws.report import as_json as plain
 
-    analysis = analyse(
-        source,
-        law=options.law,
-        estimator=options.estimator,
-        params=options.params,
-        level=options.level,
-        replicates=options.bootstrap,
-        rng=options.seed,
-        **chosen,
-    )
+    with worker_pool(1) if chosen.get("theory") else nullcontext() as beside:
+        analysis = analyse(
+            source,
+            law=options.law,
+            estimator=options.estimator,
+            params=options.params,
+            level=options.level,
+            replicates=options.bootstrap,
+            rng=options.seed,
+            executor=beside,
+            **chosen,
+        )
     write_report(analysis, out, title=title)
     if as_json:
         say_json({"report": os.fspath(out), **plain(analysis)})

@@ -34,6 +34,7 @@ def compare(
     Example:
       scalinglaws compare runs.csv --out compare.html
     """  # noqa: D301
+    from scalinglaws._workers import worker_pool
     from scalinglaws.curves import read_curves
     from scalinglaws.report.comparison import LAWS, write_comparison
     from scalinglaws.report.comparison import compare as hold_against
@@ -42,9 +43,15 @@ def compare(
     if out is not None:
         check_page(out)
     family = read_curves(runs, columns=pairs("--column", column) or None)
-    with progress_bar("fit") as show:
+    with progress_bar("fit") as show, worker_pool(1) as beside:
         found = hold_against(
-            family, laws=law or LAWS, leave_out=leave_out or None, level=level, params=params, report=show
+            family,
+            laws=law or LAWS,
+            leave_out=leave_out or None,
+            level=level,
+            params=params,
+            report=show,
+            executor=beside,
         )
     if out is not None:
         write_comparison(found, out)

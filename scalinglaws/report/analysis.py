@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +79,7 @@ def analyse(
     replicates: int = 2000,
     rng: int = 0,
     theory: bool = False,
+    executor: Executor | None = None,
 ) -> Analysis:
     """Check a family, test the law on held-out runs, fit it to all of them and read off the optimum.
 
@@ -99,6 +101,8 @@ def analyse(
         Bootstrap refits.
     theory
         Place the runs on the phase diagram of the solvable model too, which takes a minute or so.
+    executor
+        As for `compare`.
     """
     require(0 < level < 1, "level", level, "must lie strictly between 0 and 1")
     curves = data if "row_size" in data else None
@@ -108,7 +112,7 @@ def analyse(
     )
     fitted = fit(table, law=law, estimator=estimator).bootstrap(replicates=replicates, rng=rng)
     budgets = float(table["flops"].max()) * np.array([0.1, 1.0, 10.0]) if flops is None else np.atleast_1d(flops)
-    comparison, about = _comparison(curves, level) if theory else (None, "")
+    comparison, about = _comparison(curves, level, executor) if theory else (None, "")
     return Analysis(
         curves=curves,
         table=table,
@@ -125,14 +129,15 @@ def analyse(
     )
 
 
-def _comparison(curves: xr.Dataset | None, level: float) -> tuple[Comparison | None, str]:
+def _comparison(curves: xr.Dataset | None, level: float, executor: Executor | None) -> tuple[Comparison | None, str]:
     """Hold the runs against the solvable model, or say why that is not possible."""
     if curves is None:
         return None, "end points alone, without curves and learning rates, cannot be placed on the phase diagram"
     try:
         sizes = np.unique(FamilyRecords.of(curves).curves.size).size
         require(sizes >= _SIZES, "sizes", sizes, f"must be {_SIZES} or more")
-        return compare(curves, laws=("chinchilla", "plrf"), leave_out=("size",), level=level, starts=1), ""
+        laws, leave_out = ("chinchilla", "plrf"), ("size",)
+        return compare(curves, laws=laws, leave_out=leave_out, level=level, starts=1, executor=executor), ""
     except InputError as error:
         return None, f"not placed on the phase diagram: {error}"
 

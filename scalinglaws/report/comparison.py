@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -59,6 +60,7 @@ def compare(
     params: str = "non_embedding",
     starts: int = 3,
     report: Report = silent,
+    executor: Executor | None = None,
 ) -> Comparison:
     """Place a family of runs on the phase diagram, and let laws predict the runs it can spare.
 
@@ -78,15 +80,23 @@ def compare(
         Descents of each fit; 1 is a third of the time, and does not say whether others end elsewhere.
     report
         Called before each fit of the contest.
+    executor
+        Where the runs are placed while the contest goes on here; one after the other without it.
 
     Raises
     ------
     InputError
         For runs that no family law can be fitted to.
     """
+    asked = (runs, level, params, starts)
+    beside = None if executor is None else executor.submit(_placed, *asked)
     contest = contest_families(runs, laws, leave_out, level=level, params=params, report=report, starts=starts)
+    return Comparison(placement=_placed(*asked) if beside is None else beside.result(), contest=contest)
+
+
+def _placed(runs: xr.Dataset, level: float, params: str, starts: int) -> Placement:
     fitted = fit_family(runs, "plrf", noise="levels", params=params, starts=starts)
-    return Comparison(placement=place(runs, fitted, level=level, params=params), contest=contest)
+    return place(runs, fitted, level=level, params=params)
 
 
 def write_comparison(

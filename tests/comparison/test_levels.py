@@ -103,7 +103,7 @@ def test_starts_that_differ_in_held_shapes_only_are_one():
     law = find_family_law("plrf")
     problem = Problem(law=law, look=curves, loss=np.ones(curves.run.size), estimator=estimator("huber", 1e-2), fixed={})
     held = replace(problem, fixed={"s": 1.0, "n0": 1.0, "g": 1.0})
-    assert len({row[2:].tobytes() for row in held.starts()}) == len(held.starts()) < len(problem.starts())
+    assert len({start.theta[2:].tobytes() for start in held.starts()}) == len(held.starts()) < len(problem.starts())
 
 
 def test_unknown_noise_gets_a_sentence():

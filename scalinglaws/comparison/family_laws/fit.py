@@ -19,7 +19,7 @@ from scalinglaws.comparison.family_laws.result import FamilyFit
 from scalinglaws.comparison.path import Path
 from scalinglaws.comparison.separable.fitted import outcome
 from scalinglaws.comparison.separable.minimise import End
-from scalinglaws.comparison.separable.problem import Problem
+from scalinglaws.comparison.separable.problem import Problem, Start
 from scalinglaws.comparison.separable.search import doubts, listed, search
 from scalinglaws.errors import InputError, require
 from scalinglaws.fitting import estimator as find_estimator
@@ -114,14 +114,15 @@ def fit_family(
     )
     enough = records.loss.size > len(problem.names)
     require(enough, "records", records.loss.size, f"must exceed the {len(problem.names)} parameters of {law.name}")
-    ends = search(problem, starts, screened=True)
+    offered = problem.starts()
+    ends = search(problem, starts, screened=True, starts=offered)
     if noise == "levels":
-        problem, ends = _weighted(problem, ends, starts)
+        problem, ends = _weighted(problem, ends, starts, offered)
     return _result(problem, records, ends)
 
 
 def _weighted(
-    problem: Problem[FamilyCurves], ends: list[End], starts: int | None
+    problem: Problem[FamilyCurves], ends: list[End], starts: int | None, offered: list[Start]
 ) -> tuple[Problem[FamilyCurves], list[End]]:
     """Weight the records by what the fit missed, and again by what the better fit misses; then search from all sides.
 
@@ -135,7 +136,7 @@ def _weighted(
         end = problem.solve(best.theta)
         assert end is not None  # as above
         best = end
-    return problem, [best, *search(problem, starts, screened=True)]
+    return problem, [best, *search(problem, starts, screened=True, starts=offered)]
 
 
 def _lowest(ends: list[End]) -> End:

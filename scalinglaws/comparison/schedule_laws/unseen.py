@@ -56,7 +56,7 @@ def _error(problem: Problem[History], kept: Index, left: Index) -> Array | None:
     known = _part(problem, kept)
     if kept.size <= len(problem.names) or not _tells_of_decay(known):
         return None
-    ends = [known.solve(known.smooth(row)) for row in known.starts()[:_STARTS]]
+    ends = [known.solve(known.smooth(start.theta)) for start in known.starts()[:_STARTS]]
     solved = [end for end in ends if end is not None]
     if not solved:
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,20 @@ from scalinglaws.comparison.separable.minimise import End, minimise
 from scalinglaws.errors import InputError, require
 from scalinglaws.fitting import Estimator, estimator
 
-__all__ = ["Noise", "Problem"]
+__all__ = ["Noise", "Problem", "Start"]
 
 Array = NDArray[np.float64]
 Seen = TypeVar("Seen", contravariant=True)
 
 _LONGEST = 2.0
 """Longest step of the logarithm of a shape."""
+
+
+class Start(NamedTuple):
+    """Where a search may begin: coordinates (p,), and what the law predicts there (n,), None where it is undefined."""
+
+    theta: Array
+    predicted: Array | None
 
 
 class Noise(Protocol[Seen]):
@@ -112,13 +119,26 @@ class Problem(Generic[Look]):
         low = np.where(self._signed, -np.inf, 0.0)
         return np.concatenate([low, ends[0]]), np.concatenate([np.full(low.size, np.inf), ends[1]])
 
-    def starts(self) -> list[Array]:
+    def starts(self) -> list[Start]:
         """Return the law's starts, each once, with the best amplitudes by non-negative least squares."""
-        return [theta for theta, _ in self._begun()]
+        ends = self.law.ranges(self.look)
+        held = [self.fixed.get(s.name, np.nan) for s in self.law.shapes]
+        rows = [np.where(np.isnan(held), np.clip(row, *ends), held) for row in self.law.starts(self.look)]
+        distinct = {row.tobytes(): row for row in rows}.values()  # those that differ in held shapes only are the same
+        free = np.isnan(held)
+        found = []
+        for row in distinct:
+            features = self.law.features(row, self.look)[0]
+            theta = np.concatenate([self._linear(features), np.log(row[free])])
+            found.append(Start(theta, self._predicted(features, theta)))
+        return found
 
-    def ranked_starts(self) -> list[Array]:
-        """Return the same, the lowest objective first."""
-        return [theta for theta, _ in sorted(self._begun(), key=lambda begun: begun[1])]
+    def worth(self, start: Start) -> float:
+        """Return the objective at a start; infinite where the law is undefined."""
+        if start.predicted is None:
+            return np.inf
+        residuals = np.log(start.predicted) - np.log(self.loss)
+        return float(np.sum(self.estimator.rho(self._whitened(residuals))))
 
     def solve(self, theta: Array, *, iterations: int = 150, flat: float = 1e-11) -> End | None:
         """Minimise from one start, in balanced coordinates (see `balanced`); see `minimise`."""
@@ -132,26 +152,6 @@ class Problem(Generic[Look]):
         """Return the least-squares solution of the log residuals from a start, a better start for the fit itself."""
         end = replace(self, estimator=estimator("log-l2")).solve(theta, iterations=40)
         return theta if end is None else end.theta
-
-    def _begun(self) -> list[tuple[Array, float]]:
-        """Return the starts, each with its objective."""
-        ends = self.law.ranges(self.look)
-        held = [self.fixed.get(s.name, np.nan) for s in self.law.shapes]
-        rows = [np.where(np.isnan(held), np.clip(row, *ends), held) for row in self.law.starts(self.look)]
-        distinct = {row.tobytes(): row for row in rows}.values()  # those that differ in held shapes only are the same
-        free = np.isnan(held)
-        begun = []
-        for row in distinct:
-            features = self.law.features(row, self.look)[0]
-            theta = np.concatenate([self._linear(features), np.log(row[free])])
-            begun.append((theta, self._objective(self._predicted(features, theta))))
-        return begun
-
-    def _objective(self, predicted: Array | None) -> float:
-        if predicted is None:
-            return np.inf
-        residuals = np.log(predicted) - np.log(self.loss)
-        return float(np.sum(self.estimator.rho(self._whitened(residuals))))
 
     def _features(self, theta: Array) -> tuple[Array, Array]:
         """Features at the shapes of a point and their derivatives by the logarithms of the free shapes."""

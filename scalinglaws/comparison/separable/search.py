@@ -6,22 +6,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scalinglaws.comparison.separable.minimise import End
-from scalinglaws.comparison.separable.problem import Problem
+from scalinglaws.comparison.separable.problem import Problem, Start
 from scalinglaws.errors import InputError, require
 from scalinglaws.fitting import Starts
 
 __all__ = ["agreement", "doubts", "gradient_norm", "listed", "search"]
 
-Array = NDArray[np.float64]
-
 _SAME = 1e-4
 """Starts agree whose objectives differ by less than this, relatively."""
 
 
-def search(problem: Problem[Any], count: int | None = None, *, screened: bool = False) -> list[End]:
+def search(
+    problem: Problem[Any], count: int | None = None, *, screened: bool = False, starts: Sequence[Start] | None = None
+) -> list[End]:
     """Minimise from the first `count` starts of the law, all by default; return the ends that are defined.
 
     Parameters
@@ -32,30 +31,34 @@ def search(problem: Problem[Any], count: int | None = None, *, screened: bool = 
         How many starts.
     screened
         Take the best starts that differ widely rather than the first, which costs nothing more.
+    starts
+        Those of the law, where they are known already.
 
     Raises
     ------
     InputError
         For more starts than there are, and where the law is undefined at all of them.
     """
-    rows = _apart(problem.ranked_starts(), len(problem.law.amplitudes)) if screened else problem.starts()
+    known = problem.starts() if starts is None else list(starts)
+    if screened:
+        known = _apart(sorted(known, key=problem.worth), len(problem.law.amplitudes))
     if count is not None:
-        require(1 <= count <= len(rows), "starts", count, f"must lie between 1 and {len(rows)}, what the law offers")
-    ends = [problem.solve(problem.smooth(row)) for row in rows[:count]]
+        require(1 <= count <= len(known), "starts", count, f"must lie between 1 and {len(known)}, what the law offers")
+    ends = [problem.solve(problem.smooth(start.theta)) for start in known[:count]]
     found = [end for end in ends if end is not None]
     if not found:
         raise InputError(f"law = {problem.law.name}: gives no positive loss at any of its starts for these runs")
     return found
 
 
-def _apart(rows: list[Array], amplitudes: int) -> list[Array]:
+def _apart(starts: list[Start], amplitudes: int) -> list[Start]:
     """Put those first that share at most half of their shapes with each one before: neighbours end alike."""
-    chosen: list[Array] = []
-    late: list[Array] = []
-    for row in rows:
-        shared = [np.isclose(row, other)[amplitudes:].sum() for other in chosen]
-        near = any(2 * count > row.size - amplitudes for count in shared)
-        (late if near else chosen).append(row)
+    chosen: list[Start] = []
+    late: list[Start] = []
+    for start in starts:
+        shared = [np.isclose(start.theta, other.theta)[amplitudes:].sum() for other in chosen]
+        near = any(2 * count > start.theta.size - amplitudes for count in shared)
+        (late if near else chosen).append(start)
     return chosen + late
 
 
