@@ -137,7 +137,7 @@ def _comparison(curves: xr.Dataset | None, level: float, executor: Executor | No
         sizes = np.unique(FamilyRecords.of(curves).curves.size).size
         require(sizes >= _SIZES, "sizes", sizes, f"must be {_SIZES} or more")
         laws, leave_out = ("chinchilla", "plrf"), ("size",)
-        return compare(curves, laws=laws, leave_out=leave_out, level=level, starts=1, executor=executor), ""
+        return compare(curves, laws=laws, leave_out=leave_out, level=level, executor=executor), ""
     except InputError as error:
         return None, f"not placed on the phase diagram: {error}"
 
