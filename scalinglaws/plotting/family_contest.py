@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from scalinglaws.comparison.family_laws import FamilyContest
@@ -101,6 +101,8 @@ def _said(result: FamilyContest, split: str) -> str:
 
 
 def _few_ticks(ax: Axes) -> None:
-    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=14))
+    low, high = ax.get_xlim()
+    narrow = high < 4.0 * low  # where 1, 2 and 5 may give one tick or none
+    ax.xaxis.set_major_locator(MaxNLocator(6) if narrow else LogLocator(subs=(1.0, 2.0, 5.0), numticks=14))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
