@@ -114,6 +114,7 @@ class Valleys:
     fit = SimpleNamespace(
         problem=SimpleNamespace(names=("alpha", "beta")),
         theta=np.zeros(2),
+        objective=0.0,
         ends=(
             SimpleNamespace(theta=np.array([6.0, 0.0]), objective=0.0),
             SimpleNamespace(theta=np.array([0.0, 9.0]), objective=5.0),
@@ -127,9 +128,6 @@ class Valleys:
 
     def at(self, step, theta):
         return float(min(step @ step, (step - [6.0, 0.0]) @ (step - [6.0, 0.0]))), theta
-
-    def rise(self, objective, _step):
-        return objective
 
 
 def test_the_lattice_finds_both_parts_of_a_region_and_stops_at_its_edge():

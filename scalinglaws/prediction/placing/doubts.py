@@ -110,7 +110,7 @@ def _rivals(fit: FamilyFit, plane: Plane, edge: float) -> list[_Rival]:
         values = fit.problem.values(end.theta)
         alpha, beta = values["alpha"], values["beta"]
         step = np.log([alpha / fit.params["alpha"], beta / fit.params["beta"]])
-        away = (end.objective - fit.objective) / plane.metric.unit(step) if step.any() else 0.0
+        away = plane.metric.statistic(end.objective - fit.objective, step)
         if away <= edge < plane.distance(np.array(alpha), np.array(beta)):
             rival = _Rival(alpha=alpha, beta=beta, away=away, phase=facts(alpha, beta)[0])
             found.setdefault((round(alpha, 2), round(beta, 2)), rival)

@@ -63,6 +63,10 @@ class Metric:
         """Return the rise of the objective that one unit of the statistic stands for, along a step."""
         return max(0.5 * float(step @ self.curvature @ step) / float(self.wald(step)), np.finfo(float).tiny)
 
+    def statistic(self, rise: float, step: Array) -> float:
+        """Return the statistic of a rise of the objective that was found a step away; 0 for no step."""
+        return rise / self.unit(step) if step.any() else 0.0
+
     def wald(self, step: Array) -> Array:
         """Return the statistic where the objective is a parabola, for steps of shape (..., 2)."""
         return np.asarray(np.sum(step @ np.linalg.inv(self.covariance) * step, axis=-1))

@@ -138,11 +138,7 @@ class _Profile:
             return np.inf, theta
         moved = theta.copy()
         moved[others] = end.theta
-        return self.rise(end.objective, step), moved
-
-    def rise(self, objective: float, step: Array) -> float:
-        """Return the statistic of an objective that was found a step away."""
-        return (objective - self.fit.objective) / self.metric.unit(step)
+        return self.metric.statistic(end.objective - self.fit.objective, step), moved
 
 
 def _steps(profile: _Profile, limit: float) -> Array:
@@ -182,7 +178,8 @@ def _other_minima(profile: _Profile, axes: Array, limit: float) -> Iterator[tupl
     where = [profile.fit.problem.names.index(name) for name in _NAMES]
     for end in profile.fit.ends:
         step = end.theta[where] - np.log(profile.centre)
-        away = np.abs(np.linalg.solve(axes, step)).max()
-        if 1.0 < away < _MOST and profile.rise(end.objective, step) <= limit:
-            i, j = np.rint(np.linalg.solve(axes, step)).astype(int).tolist()
+        at = np.linalg.solve(axes, step)
+        allowed = profile.metric.statistic(end.objective - profile.fit.objective, step) <= limit
+        if allowed and 1.0 < np.abs(at).max() < _MOST:
+            i, j = np.rint(at).astype(int).tolist()
             yield (i, j), end.theta
