@@ -6,7 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.figure import Figure
+from scipy.optimize import minimize_scalar
+from scipy.stats import norm as normal
+from scipy.stats import t as student
 
 import scalinglaws as sl
 from scalinglaws import schedules
@@ -14,7 +18,7 @@ from scalinglaws.comparison.family_laws import FamilyCurves, FamilyRecords, find
 from scalinglaws.comparison.path import Path
 from scalinglaws.errors import InputError
 from scalinglaws.plotting import draw_placement
-from scalinglaws.prediction.placing import doubts, region
+from scalinglaws.prediction.placing import Placement, doubts, region
 from scalinglaws.prediction.placing.metric import Metric
 from scalinglaws.prediction.placing.region import plane_of
 
@@ -50,13 +54,50 @@ def test_a_sharp_placement_names_the_phase_and_theorys_exponents(sharp):
 
 
 @pytest.mark.parametrize("name", ["alpha", "beta"])
-def test_intervals_are_those_of_the_marginal_density(sharp, name):
-    other = {"alpha": "beta", "beta": "alpha"}[name]
-    marginal = sharp.region["density"].sum(other)
-    summed = np.cumsum(marginal.values)
-    at = sharp.region[name].values[np.searchsorted(summed, [0.05, 0.95])]
-    assert sharp.interval(name, level=0.9) == pytest.approx(tuple(at), abs=1e-12)
+def test_intervals_are_those_of_the_profile(sharp, name):
+    """At its ends, refits with the other of alpha and beta at its best have risen to Student's t, squared."""
+    fit, metric = sharp.fit, Metric.of(sharp.fit)
+    place, width = ("alpha", "beta").index(name), float(np.sqrt(metric.covariance.max()))
+
+    def risen(other, end):
+        step = np.insert([other], place, np.log(end / fit.params[name]))
+        values = {n: float(fit.params[n] * np.exp(x)) for n, x in zip(("alpha", "beta"), step, strict=True)}
+        refit = replace(fit.problem, fixed={**SCALES, **values}).solve(fit.theta[:2])
+        return metric.statistic(refit.objective - fit.objective, step)
+
+    for end in sharp.interval(name):
+        least = minimize_scalar(risen, bounds=(-4 * width, 4 * width), args=(end,), method="bounded")
+        assert least.fun == pytest.approx(student.ppf(0.95, metric.dof) ** 2, rel=0.05)
     assert sharp.interval(name)[0] < getattr(sharp, name) < sharp.interval(name)[1]
+
+
+def parabola(tilt, dof=1e9):
+    """A placement where T^2 is a parabola of (alpha, beta) about (1, 0.5), correlated as told."""
+    alpha, beta = np.linspace(0.5, 1.5, 81), np.linspace(0.1, 0.9, 81)
+    x, y = (alpha[:, None] - 1.0) / 0.1, (beta - 0.5) / 0.1
+    distance = (x**2 - 2.0 * tilt * x * y + y**2) / (1.0 - tilt**2)
+    known = np.where(beta > 0.45, alpha[:, None] * beta, np.nan)
+    cells = {"distance": (("alpha", "beta"), distance), "loss_exponent": (("alpha", "beta"), known)}
+    region = xr.Dataset(cells, {"alpha": alpha, "beta": beta}, {"dof": dof})
+    return SimpleNamespace(region=region, level=0.9, alpha=1.0, beta=0.5, loss_exponent=0.5)
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.9])
+def test_intervals_of_a_parabola_are_those_of_its_normal(tilt):
+    placed = parabola(tilt)
+    for level in (0.5, 0.9):
+        reach = 0.1 * normal.ppf(0.5 + 0.5 * level)
+        assert Placement.interval(placed, "alpha", level=level) == pytest.approx((1.0 - reach, 1.0 + reach), abs=1.5e-3)
+        assert Placement.interval(placed, "beta", level=level) == pytest.approx((0.5 - reach, 0.5 + reach), abs=1.5e-3)
+
+
+def test_an_interval_counts_known_phases_only_and_holds_the_fit():
+    placed = parabola(0.0)
+    low, high = Placement.interval(placed, "loss_exponent", level=0.9)
+    assert high == pytest.approx(0.5 + 0.1 * normal.ppf(0.95) * np.hypot(1.0, 0.5), rel=0.02)
+    assert low == pytest.approx(0.46 * (1.0 - 0.1 * np.sqrt(normal.ppf(0.95) ** 2 - 0.16)), rel=0.02)
+    placed.alpha = 2.0  # beyond the grid
+    assert Placement.interval(placed, "alpha")[1] == 2.0
 
 
 def bounded(fit, low, high):

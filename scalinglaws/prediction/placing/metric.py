@@ -16,12 +16,18 @@ from scipy.stats import f as fisher
 from scalinglaws.comparison.family_laws import FamilyFit
 from scalinglaws.comparison.family_laws.covariance import sandwich
 
-__all__ = ["Metric"]
+__all__ = ["Metric", "hotelling"]
 
 Array = NDArray[np.float64]
 
 _EXACT = 1e-10
 """Variance of a logarithm that even curves without noise leave."""
+
+
+def hotelling(level: float, dof: float, count: int) -> float:
+    """Return the quantile of Hotelling's T^2 for `count` parameters; for one it is that of Student's t, squared."""
+    left = max(dof + 1.0 - count, 1.0)
+    return float(count * dof / left * fisher.ppf(level, count, left))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -82,9 +88,8 @@ class Metric:
         return np.asarray(vectors * np.sqrt(values))
 
     def quantile(self, level: float) -> float:
-        """Return the quantile of Hotelling's T^2 for two parameters."""
-        left = max(self.dof - 1.0, 1.0)
-        return float(2.0 * self.dof / left * fisher.ppf(level, 2, left))
+        """Return the quantile of Hotelling's T^2 for both parameters together."""
+        return hotelling(level, self.dof, 2)
 
     def density(self, distance: Array) -> Array:
         """Return the density that belongs to T^2 (a bivariate t), not normalised."""

@@ -47,10 +47,10 @@ def place(
 
     Returns
     -------
-    The placement. All its probabilities take the solvable model as true, with units that are runs; the prior is flat
-    in (alpha, beta) over the grid, which covers what was explored: the region round the fit, and those parts of it
-    round other minima that a start led to. `warnings` say where it may lack points, and where the model is not good
-    enough.
+    The placement. Its intervals are those of the profile; its probabilities are posterior, for a prior flat in
+    (alpha, beta) over the grid, which covers what was explored: the region round the fit, and those parts of it round
+    other minima that a start led to. Both take the solvable model as true, with units that are runs. `warnings` say
+    where it may lack points, and where the model is not good enough.
 
     Raises
     ------

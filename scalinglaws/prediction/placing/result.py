@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scalinglaws._numbers import plain
 from scalinglaws.comparison.family_laws import FamilyFit
 from scalinglaws.errors import require
+from scalinglaws.prediction.placing.metric import hotelling
 
 __all__ = ["NAMED", "Placement"]
 
@@ -71,9 +72,11 @@ class Placement:
     warnings: tuple[str, ...]
 
     def interval(self, name: str, *, level: float | None = None) -> tuple[float, float]:
-        """Return the central posterior interval of "alpha", "beta", "size_exponent" or "loss_exponent".
+        """Return the profile interval of "alpha", "beta", "size_exponent" or "loss_exponent".
 
-        Exponents are those of theory; points without a known phase do not count.
+        It spans what the quantity is at all points whose distance from the fit does not exceed the quantile for one
+        parameter, so it holds the fit and needs no prior. Exponents are those of theory; points without a known phase
+        do not count.
 
         Raises
         ------
@@ -83,17 +86,11 @@ class Placement:
         require(name in _QUANTITIES, "name", name, f"must be one of {', '.join(_QUANTITIES)}")
         level = self.level if level is None else level
         require(0.0 < level < 1.0, "level", level, "must lie between 0 and 1")
-        density = self.region["density"]
-        values = self.region[name].broadcast_like(density).transpose(*density.dims).values.ravel()
-        weight = density.values.ravel()
-        known = np.isfinite(values)
-        if not weight[known].sum() > 0.0:
-            return float("nan"), float("nan")
-        order = np.argsort(values[known])
-        summed = np.cumsum(weight[known][order])
-        tails = np.array([0.5 - 0.5 * level, 0.5 + 0.5 * level]) * summed[-1]
-        low, high = values[known][order][np.searchsorted(summed, tails).clip(max=order.size - 1)]
-        return float(low), float(high)
+        edge = hotelling(level, self.region.attrs["dof"], 1)
+        values = self.region[name].broadcast_like(self.region["distance"]).transpose("alpha", "beta").values
+        found = _values_within(values, np.sqrt(self.region["distance"].values / edge))
+        known = [x for x in (getattr(self, name), *found.tolist()) if np.isfinite(x)]
+        return (min(known), max(known)) if known else (float("nan"), float("nan"))
 
     @property
     def sentence(self) -> str:
@@ -150,6 +147,17 @@ class Placement:
                 }
             )
         )
+
+
+def _values_within(values: Array, radius: Array) -> Array:
+    """Return the values of a grid where the radius is at most 1, and those where it becomes 1 between two cells."""
+    found = [values[radius <= 1.0]]
+    for axis in (0, 1):
+        v, r = np.moveaxis(values, axis, 0), np.moveaxis(radius, axis, 0)
+        crosses = (r[:-1] <= 1.0) != (r[1:] <= 1.0)
+        here, there = r[:-1][crosses], r[1:][crosses]
+        found.append(v[:-1][crosses] + (1.0 - here) / (there - here) * np.diff(v, axis=0)[crosses])
+    return np.concatenate(found)
 
 
 def _with_ends(value: float, low: float, high: float) -> str:
