@@ -35,6 +35,8 @@ _A = np.array(
     ]
 )
 _INVERSE = np.linalg.inv(_A)
+_GONE = 80.0
+"""Decay times after which nothing is left of a mode: exp(-80) = 2e-35."""
 _START = _INVERSE.sum(axis=1)
 
 
@@ -121,10 +123,11 @@ def _gather(
     for k in range(z.size):
         _invert(2.0 * z[k], pace, inverse[k])
         for i in range(3):
-            left = np.exp(-2.0 * z[k] * time[i])
-            for t in range(4):
-                forced[t, i] += (initial[t, k] * left).real
-            forced[4, i] -= (2.0 * z[k] * time[i] * initial[0, k] * left).real
+            if 2.0 * z[k].real * time[i] < _GONE:
+                left = np.exp(-2.0 * z[k] * time[i])
+                for t in range(4):
+                    forced[t, i] += (initial[t, k] * left).real
+                forced[4, i] -= (2.0 * z[k] * time[i] * initial[0, k] * left).real
             carry = inverse[k, i, 0] * _START[0] + inverse[k, i, 1] * _START[1] + inverse[k, i, 2] * _START[2]
             for q in range(6):
                 kept[q, i] += (carry * state[q, k]).real
@@ -196,12 +199,19 @@ def _advance(inverse: Complex, source: Complex, drive: Float, last: Complex, sta
 
 @kernel
 def _invert(decay: complex, pace: Float, out: Complex) -> None:
-    """Invert the matrix of one mode's collocation equations: the method's own, with the decays on its diagonal."""
-    for i in range(3):
-        for j in range(3):
-            out[i, j] = _INVERSE[i, j]
-        out[i, i] += decay * pace[i]
-    _invert_3x3(out, out)
+    """Invert the matrix of one mode's collocation equations: the method's own, with the decays on its diagonal.
+
+    By cofactors; only the diagonal is complex, which halves the work.
+    """
+    b, c, d = _INVERSE[0, 1], _INVERSE[0, 2], _INVERSE[1, 0]
+    f, g, h = _INVERSE[1, 2], _INVERSE[2, 0], _INVERSE[2, 1]
+    a, e, i = _INVERSE[0, 0] + decay * pace[0], _INVERSE[1, 1] + decay * pace[1], _INVERSE[2, 2] + decay * pace[2]
+    first, second, third = e * i - f * h, f * g - d * i, d * h - e * g
+    whole = a * first + b * second + c * third
+    over = whole.conjugate() * (1.0 / (whole.real**2 + whole.imag**2))
+    out[0, 0], out[0, 1], out[0, 2] = first * over, (c * h - b * i) * over, (b * f - c * e) * over
+    out[1, 0], out[1, 1], out[1, 2] = second * over, (a * i - c * g) * over, (c * d - a * f) * over
+    out[2, 0], out[2, 1], out[2, 2] = third * over, (b * g - a * h) * over, (a * e - b * d) * over
 
 
 @kernel
