@@ -216,9 +216,9 @@ def _report(
 
 def say_fit(fitted: Fit, level: float) -> None:
     """Print a fit and its parameters with intervals."""
-    from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows
+    from scalinglaws.report.words import parameter_table
 
-    rows = parameter_rows(fitted, level)  # before anything is printed: a wrong level ends here
+    table = parameter_table(fitted, level)  # before anything is printed: a wrong level ends here
     say(fitted.summary())
     say()
-    say_table([*PARAMETER_HEADER, f"{100 * level:.0f} % interval"], rows)
+    say_table(*table)

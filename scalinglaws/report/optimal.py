@@ -15,7 +15,7 @@ from scalinglaws.plotting.uncertainty import rolling_errors
 from scalinglaws.prediction.advising import Advice
 from scalinglaws.report.evidence import evidence
 from scalinglaws.report.layout import Card, Grid, Picture, fill, picture, write_page
-from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows
+from scalinglaws.report.words import parameter_table
 
 __all__ = ["write_advice"]
 
@@ -166,9 +166,8 @@ def _residuals(advice: Advice) -> Picture:
 
 
 def _parameters(advice: Advice) -> Grid:
-    header = [*PARAMETER_HEADER, f"{100 * advice.level:g} % interval"]
     note = advice.fit.summary().split("\nwarning")[0].replace("\n", "; ") + "."
-    return Grid(f"Parameters of the {advice.chosen.name} law", header, parameter_rows(advice.fit, advice.level), note)
+    return Grid(f"Parameters of the {advice.chosen.name} law", *parameter_table(advice.fit, advice.level), note)
 
 
 def _notes(advice: Advice) -> list[Grid]:

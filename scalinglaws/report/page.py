@@ -16,7 +16,7 @@ from scalinglaws.plotting.style import human, scientific
 from scalinglaws.report.analysis import Analysis, paragraph
 from scalinglaws.report.comparison import cards, grids
 from scalinglaws.report.layout import Card, Grid, fill
-from scalinglaws.report.words import PARAMETER_HEADER, parameter_rows, span
+from scalinglaws.report.words import parameter_table, span
 
 __all__ = ["as_json", "render", "write_report"]
 
@@ -125,10 +125,9 @@ def _parameters(a: Analysis) -> Grid:
         f"{a.fit.law.formula}, {a.fit.estimator.name} estimator: objective {a.fit.objective:.8e} "
         f"(sum over {a.fit.table.loss.size} runs), scaled gradient {a.fit.gradient_norm:.1e}, "
         f"{a.fit.starts.agreeing} of {a.fit.starts.tried} starts agree, condition number {a.fit.condition:.0f}, "
-        f"{'converged' if a.fit.converged else 'NOT converged'}. Errors and intervals: {_resampling(a)}."
+        f"{'converged' if a.fit.converged else 'NOT converged'}. Intervals: {_resampling(a)}."
     )
-    header = [*PARAMETER_HEADER, f"{100 * a.level:.0f} % interval"]
-    return Grid("Fitted law (all runs)", header, parameter_rows(a.fit, a.level), note)
+    return Grid("Fitted law (all runs)", *parameter_table(a.fit, a.level), note)
 
 
 def _resampling(a: Analysis) -> str:

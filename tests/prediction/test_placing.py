@@ -179,6 +179,18 @@ def test_the_lattice_finds_both_parts_of_a_region_and_stops_at_its_edge():
     assert inside == disc | {(i + 6, j) for i, j in disc}
 
 
+def test_a_refit_that_sticks_is_made_again_from_another_side():
+    """Beside the fit, a refit that begins there ends far above; one that begins elsewhere does not."""
+
+    class Sticky(Valleys):
+        def at(self, step, theta):
+            stuck = not theta.any() and tuple(step) == (1.0, 0.0)
+            return (900.0 if stuck else super().at(step, theta)[0]), step
+
+    found, _ = region._grown(Sticky(), np.eye(2), 4.0)
+    assert found == pytest.approx(region._grown(Valleys(), np.eye(2), 4.0)[0])
+
+
 def test_the_lattice_says_where_it_was_cut(monkeypatch):
     monkeypatch.setattr(region, "_MOST", 9)
     assert not region._grown(Valleys(), np.eye(2), 4.0)[1]

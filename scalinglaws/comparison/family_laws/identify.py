@@ -46,11 +46,13 @@ def loose_words(names: tuple[str, ...], directions: list[tuple[Array, float]]) -
     --------
     >>> loose_words(("A", "n0", "s"), [(np.array([0.6, -0.8, 0.0]), np.log(10.0))])
     ('the curves hardly change when A^0.75 n0^-1 moves: it is known to a factor of 10 only',)
+    >>> loose_words(("A", "n0"), [(np.array([0.0, 1.0]), 30.0)])
+    ('the curves hardly change when n0^1 moves: it is not known at all',)
     """
     said = []
     for vector, error in directions:
         share = vector / np.abs(vector).max()
         parts = [f"{n}^{x:.2g}" for n, x in zip(names, share, strict=True) if abs(x) >= _PART]
-        factor = f"a factor of {np.exp(error):.2g}" if error < 10.0 else "no factor at all"
-        said.append(f"the curves hardly change when {' '.join(parts)} moves: it is known to {factor} only")
+        known = f"it is known to a factor of {np.exp(error):.2g} only" if error < 10.0 else "it is not known at all"
+        said.append(f"the curves hardly change when {' '.join(parts)} moves: {known}")
     return tuple(said)

@@ -32,6 +32,8 @@ _FURTHEST = 15.0
 """Most standard errors it grows: few runs make the tails of T^2 long."""
 _RINGS = 3.0
 """Steps of the lattice from the fit to its edge, where the objective is a parabola."""
+_LEAP = 2.0
+"""Steps that a refit may lie above its neighbour, in the root of the statistic; one step is what a parabola has."""
 _LEAST = 1e-3
 """Of the statistic of Wald, even where a refit finds less than the search did."""
 _SCALED = 0.04, 25.0
@@ -152,25 +154,35 @@ def _steps(profile: _Profile, limit: float) -> Array:
 
 
 def _grown(profile: _Profile, axes: Array, limit: float) -> tuple[dict[Node, float], bool]:
-    """Refit at nodes until none inside the limit has an unknown neighbour; the least excluded come first."""
+    """Refit at nodes until none inside the limit has an unknown neighbour; the least excluded come first.
+
+    A refit that lies far above a neighbour may have stuck: it is made again from there.
+    """
+    leap = _LEAP * np.sqrt(limit) / _RINGS
     found: dict[Node, float] = {(0, 0): 0.0}
     heap: list[tuple[float, Node, Array]] = [(0.0, (0, 0), profile.fit.theta)]
 
     def visit(node: Node, theta: Array) -> None:
         step = axes @ np.array(node)
-        found[node], theta = profile.at(step, theta)
-        within = np.allclose(np.log(profile.inside(step) / profile.centre), step)
-        if found[node] <= limit and within:
-            heapq.heappush(heap, (found[node], node, theta))
+        statistic, theta = profile.at(step, theta)
+        if statistic < found.get(node, np.inf):
+            found[node] = statistic
+            within = np.allclose(np.log(profile.inside(step) / profile.centre), step)
+            if statistic <= limit and within:
+                heapq.heappush(heap, (statistic, node, theta))
 
     for node, theta in _other_minima(profile, axes, limit):
         visit(node, theta)
     while heap and len(found) < _MOST:
-        _, (i, j), theta = heapq.heappop(heap)
+        here, (i, j), theta = heapq.heappop(heap)
         for node in ((i + 1, j), (i - 1, j), (i, j + 1), (i, j - 1)):
-            if node not in found:
+            if _root(found.get(node, np.inf)) - _root(here) > leap:
                 visit(node, theta)
     return found, not heap
+
+
+def _root(statistic: float) -> float:
+    return float(np.sqrt(max(statistic, 0.0)))
 
 
 def _other_minima(profile: _Profile, axes: Array, limit: float) -> Iterator[tuple[Node, Array]]:
