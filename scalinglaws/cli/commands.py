@@ -53,6 +53,7 @@ def train(
     Example:
       scalinglaws train ladder.toml --out runs
     """
+    from scalinglaws.curves.store import FAMILY_FILE
     from scalinglaws.training import Ladder
 
     require(workers >= 0, "--workers", workers, "must be 0 (one per core) or more")
@@ -66,9 +67,9 @@ def train(
         return
     family = _train(described, out, workers, devices)
     if as_json:
-        say_json({"family": os.fspath(out / "family.nc"), "runs": [str(r) for r in family["run"].values]})
+        say_json({"family": os.fspath(out / FAMILY_FILE), "runs": [str(r) for r in family["run"].values]})
         return
-    say(f"{family.sizes['run']} runs in {out / 'family.nc'}")
+    say(f"{family.sizes['run']} runs in {out / FAMILY_FILE}; read them with: scalinglaws report {out}")
     say_ends(family)
 
 
@@ -144,7 +145,7 @@ def demo(
 
 
 def _train(ladder: Ladder, out: Path, workers: int, devices: str | None = None) -> xr.Dataset:
-    from scalinglaws.curves import save_curves
+    from scalinglaws.curves.store import FAMILY_FILE, save_curves
     from scalinglaws.training import places_for, train_ladder, worker_pool
 
     require(workers >= 0, "--workers", workers, "must be 0 (one per core) or more")
@@ -158,7 +159,7 @@ def _train(ladder: Ladder, out: Path, workers: int, devices: str | None = None) 
     except KeyboardInterrupt:
         typer.echo("interrupted: what was done is kept, and the same command goes on from there", err=True)
         raise typer.Exit(130) from None
-    save_curves(family, out / "family.nc")
+    save_curves(family, out / FAMILY_FILE)
     return family
 
 

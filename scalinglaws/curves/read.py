@@ -18,7 +18,7 @@ from scalinglaws.curves.family import Run, from_runs
 from scalinglaws.curves.raw import FACTS, PER_OBS, Options
 from scalinglaws.curves.readers import find_reader
 from scalinglaws.curves.readers.base import Raw
-from scalinglaws.curves.store import HDF5_SIGNATURE, load_curves
+from scalinglaws.curves.store import FAMILY_FILE, HDF5_SIGNATURE, load_curves
 from scalinglaws.curves.units import parse_unit
 from scalinglaws.errors import InputError
 
@@ -47,8 +47,9 @@ def read_curves(
     Parameters
     ----------
     path
-        A file or a folder: this package's own .nc, a long CSV, TSV or Parquet table, W&B's CSV export,
-        `trainer_state.json`, TensorBoard event files, training logs in JSON, or a folder of such files.
+        A file or a folder: this package's own .nc, a folder of trained runs that holds one (family.nc), a long CSV,
+        TSV or Parquet table, W&B's CSV export, `trainer_state.json`, TensorBoard event files, training logs in JSON,
+        or a folder of such files.
     reader
         The format where it is not recognised: one of `readers.reader_names()`, or "netcdf".
     columns
@@ -102,6 +103,8 @@ def read_curves(
         run_table=run_table,
     )
     check_scale(scale, (*PER_OBS, *FACTS))
+    if reader == "auto" and (path / FAMILY_FILE).is_file():
+        path = path / FAMILY_FILE
     if reader == "netcdf" or (reader == "auto" and _is_netcdf(path)):
         return _own_file(path, options)
     # Huge numbers may overflow on the way; every result is checked for being finite instead.

@@ -21,8 +21,10 @@ from scalinglaws.curves.family import iter_runs
 from scalinglaws.curves.schema import SCHEMA, VARIABLES, validate
 from scalinglaws.errors import InputError
 
-__all__ = ["HDF5_SIGNATURE", "load_curves", "save_curves"]
+__all__ = ["FAMILY_FILE", "HDF5_SIGNATURE", "load_curves", "save_curves"]
 
+FAMILY_FILE = "family.nc"
+"""Name of the family in a folder of trained runs."""
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 """The first bytes of every NetCDF-4 file."""
 

@@ -9,8 +9,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scalinglaws.curves import Run, from_runs, iter_runs, load_curves, read_curves, save_curves
-from scalinglaws.curves.store import _sealed
+from scalinglaws.curves import Run, from_runs, iter_runs, load_curves, read_any, read_curves, save_curves
+from scalinglaws.curves.family import select
+from scalinglaws.curves.store import FAMILY_FILE, _sealed
 from scalinglaws.errors import InputError
 from tests.curves import samples
 
@@ -168,3 +169,10 @@ def test_keywords_do_not_apply_to_the_own_file(family, tmp_path):
     save_curves(family, tmp_path / "f.nc")
     with pytest.raises(InputError, match="read as it is"):
         read_curves(tmp_path / "f.nc", params=1e6)
+
+
+def test_a_folder_of_trained_runs_is_read_as_its_family(family, tmp_path):
+    save_curves(family, tmp_path / FAMILY_FILE)
+    save_curves(select(family, [str(family["run"].values[0])]), tmp_path / "one-run.nc")
+    assert read_curves(tmp_path).identical(family)
+    assert read_any(tmp_path).identical(family)
