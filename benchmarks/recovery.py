@@ -6,7 +6,7 @@ Each family is five sizes by five seeds, each with its own features, fitted twic
 log losses (the scatter of single runs is several percent, far beyond Huber's default threshold): with the scales of
 time, size and noise known, as they are for the model itself, and with all seven parameters free, as for measured runs.
 Rows are added to OUT (JSON lines) as they are finished; started again, the study goes on. Printed: how often the 90 %
-region holds the true (alpha, beta), and which phases were named.
+region holds the true (alpha, beta) and the 90 % intervals each quantity, and which phases were named.
 """
 
 from __future__ import annotations
@@ -55,6 +55,18 @@ def family(alpha: float, beta: float, repetition: int) -> Any:
     )
 
 
+def truth(name: str) -> dict[str, float]:
+    """What a placement gives intervals of."""
+    alpha, beta = POINTS[name]
+    here = sl.phase(alpha, beta)
+    return {
+        "alpha": alpha,
+        "beta": beta,
+        "size_exponent": here.size_exponent,
+        "loss_exponent": here.loss_exponent,
+    }
+
+
 def rows(name: str, repetition: int) -> list[dict[str, Any]]:
     """Place one family with scales known and free, and say whether the truth is inside."""
     alpha, beta = POINTS[name]
@@ -73,6 +85,7 @@ def rows(name: str, repetition: int) -> list[dict[str, Any]]:
                 "point": name,
                 "repetition": repetition,
                 "scales": scales,
+                "intervals": {quantity: placed.interval(quantity) for quantity in truth(name)},
                 "inside": distance <= placed.region.attrs["quantile"],
                 "distance": distance if np.isfinite(distance) else None,
                 "phase": placed.phase,
@@ -118,7 +131,14 @@ def line(name: str, mine: list[dict[str, Any]]) -> str:
     inside = sum(r["inside"] for r in mine)
     phases = {p: sum(r["phase"] == p for r in mine) for p in sorted({r["phase"] for r in mine})}
     middle = ", ".join(f"{np.median([r[k] for r in mine]):.3f}" for k in ("alpha", "beta"))
-    return f"{name:12s} {POINTS[name]}: inside {inside} of {len(mine)}, median ({middle}), named {phases}"
+    held = {
+        quantity: sum(r["intervals"][quantity][0] <= value <= r["intervals"][quantity][1] for r in mine)
+        for quantity, value in truth(name).items()
+    }
+    return (
+        f"{name:12s} {POINTS[name]}: inside {inside} of {len(mine)}, in the intervals {held}, median ({middle}), "
+        f"named {phases}"
+    )
 
 
 if __name__ == "__main__":
