@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 Evaluate = Callable[[Array], tuple[Array, Array] | None]
 """From parameters (p,) to residuals (n,) and their Jacobian (n, p); None where the law is undefined."""
 
+_SHORTEST = 1e12  # of mu: even steps this short gain nothing, so what is promised is not there
+_VISIBLE = 1e-8  # least decrease, relative to the objective, that a law's own accuracy lets a short step show
 _NOTHING = 1e-9  # residuals of this size are rounding: where all are smaller, nothing is left to gain
 
 
@@ -86,7 +88,8 @@ def minimise(
     iterations
         Most steps.
     flat
-        Decrease that a reweighted step still promises at convergence, relative to the objective.
+        Decrease that a reweighted step still promises at convergence, relative to the objective; where no step, however
+        short, gains anything, `_VISIBLE` will do.
     """
     here = _place(evaluate, theta, estimator)
     if here is None:
@@ -95,8 +98,9 @@ def minimise(
     mu, growth, converged = 1e-2, 2.0, False
     for _ in range(iterations):
         free = _free(here, bounds)
-        converged = _promised(here, free) <= flat * here.objective + floor
-        if converged or mu > 1e12:
+        stuck = mu > _SHORTEST
+        converged = _promised(here, free) <= (max(flat, _VISIBLE) if stuck else flat) * here.objective + floor
+        if converged or stuck:
             break
         step = _step(here, mu, free)
         step = step / max(1.0, float(np.max(np.abs(step) / longest)))
