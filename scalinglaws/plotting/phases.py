@@ -20,12 +20,12 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 
-from scalinglaws.errors import InputError, require
+from scalinglaws.errors import require
 from scalinglaws.models import PLRF
 from scalinglaws.optimizers import SGD
 from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, scientific, size_colors
 from scalinglaws.prediction.sizes import SizeFamily
-from scalinglaws.symbolic import phase
+from scalinglaws.symbolic import known_phase
 from scalinglaws.symbolic.phases import boundaries
 
 __all__ = ["FrontierArtists", "PhaseArtists", "draw_atlas", "frontier_curves", "phase_diagram"]
@@ -195,9 +195,8 @@ def _regions(
     values = {exponent: np.full(names.shape, np.nan) for exponent in _LABELS}
     for i, a in enumerate(alphas.tolist()):
         for j, b in enumerate(betas.tolist()):
-            try:
-                here = phase(a, b)
-            except InputError:
+            here = known_phase(a, b)
+            if here is None:
                 continue
             names[i, j] = here.name
             for exponent, grid in values.items():

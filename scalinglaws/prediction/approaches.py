@@ -21,7 +21,7 @@ from scalinglaws.models import PLRF
 from scalinglaws.optimizers import SGD
 from scalinglaws.prediction.frontier import budgets, optimum
 from scalinglaws.prediction.sizes import SizeCurve, SizeFamily
-from scalinglaws.symbolic import phase
+from scalinglaws.symbolic import known_phase
 
 __all__ = ["approaches"]
 
@@ -139,10 +139,8 @@ def _with_slopes(flops: Float, sizes: Float, risk: Float) -> tuple[Float, Float,
 
 
 def _limit(model: PLRF) -> tuple[float, float]:
-    if 2 * (model.alpha + model.beta) <= 1:
-        return math.nan, math.nan
-    here = phase(model.alpha, model.beta)
-    return here.size_exponent, here.loss_exponent
+    here = known_phase(model.alpha, model.beta)
+    return (math.nan, math.nan) if here is None else (here.size_exponent, here.loss_exponent)
 
 
 def _dataset(at: Float, rows: dict[str, tuple[Float, Float, tuple[float, float]]], model: PLRF, opt: SGD) -> xr.Dataset:

@@ -11,6 +11,6 @@ Importing this package or `phases` does not import sympy.
 
 from __future__ import annotations
 
-from scalinglaws.symbolic.phases import Phase, phase
+from scalinglaws.symbolic.phases import Phase, known_phase, phase
 
-__all__ = ["Phase", "phase"]
+__all__ = ["Phase", "known_phase", "phase"]

@@ -20,7 +20,7 @@ from scalinglaws.errors import InputError, require
 if TYPE_CHECKING:
     import sympy as sp
 
-__all__ = ["Phase", "SymbolicPhase", "boundaries", "names", "phase"]
+__all__ = ["Phase", "SymbolicPhase", "boundaries", "known_phase", "names", "phase"]
 
 _TOLERANCE = 1e-12  # relative distance to a wall below which a point is on it: decimal input is not exact
 
@@ -190,6 +190,20 @@ def phase(alpha: float, beta: float) -> Phase:
     if len(touching) == 1:
         return _evaluate(touching[0], alpha, beta)
     return _meeting([_evaluate(p, alpha, beta) for p in touching])
+
+
+def known_phase(alpha: float, beta: float) -> Phase | None:
+    """Return `phase(alpha, beta)`, or None outside the studied region.
+
+    Examples
+    --------
+    >>> known_phase(1.0, 0.7).name, known_phase(0.2, 0.2)
+    ('II', None)
+    """
+    try:
+        return phase(alpha, beta)
+    except InputError:
+        return None
 
 
 def names() -> tuple[str, ...]:
