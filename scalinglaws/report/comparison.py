@@ -18,6 +18,7 @@ from scalinglaws.fitting.result import certificate
 from scalinglaws.plotting.family_contest import draw_family_contest
 from scalinglaws.plotting.placement import draw_placement
 from scalinglaws.prediction.placing import Placement, place
+from scalinglaws.prediction.placing.metric import check_level
 from scalinglaws.report.layout import Card, Grid, Picture, fill, picture, write_page
 
 __all__ = ["LAWS", "Comparison", "cards", "compare", "grids", "pictures", "write_comparison"]
@@ -86,8 +87,9 @@ def compare(
     Raises
     ------
     InputError
-        For runs that no family law can be fitted to.
+        For runs that no family law can be fitted to, and as `place`.
     """
+    check_level(level)  # before the fits, which take their time
     asked = (runs, level, params, starts)
     beside = None if executor is None else executor.submit(_placed, *asked)
     contest = contest_families(runs, laws, leave_out, level=level, params=params, report=report, starts=starts)

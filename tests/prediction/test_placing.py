@@ -286,6 +286,8 @@ def test_mistakes_get_a_sentence(sharp):
         sl.place()
     with pytest.raises(InputError, match="level = 2"):
         sl.place(fit=sharp.fit, level=2)
+    with pytest.raises(InputError, match=r"level = 0.995: must lie between 0 and 0.99"):
+        sharp.interval("alpha", level=0.995)
     with pytest.raises(InputError, match="must be of plrf"):
         sl.place(fit=fit_family(sharp.fit.records, "monomials"))
     with pytest.raises(InputError, match="name = 'gamma'"):

@@ -15,13 +15,21 @@ from scipy.stats import f as fisher
 
 from scalinglaws.comparison.family_laws import FamilyFit
 from scalinglaws.comparison.family_laws.covariance import sandwich
+from scalinglaws.errors import require
 
-__all__ = ["Metric", "hotelling"]
+__all__ = ["SURE", "Metric", "check_level", "hotelling"]
 
 Array = NDArray[np.float64]
 
+SURE = 0.99
+"""The plane is explored over the region of this level."""
 _EXACT = 1e-10
 """Variance of a logarithm that even curves without noise leave."""
+
+
+def check_level(level: float) -> None:
+    """Refuse what is no level of a region or an interval inside the explored plane."""
+    require(0.0 < level <= SURE, "level", level, f"must lie between 0 and {SURE:g}, as far as the plane is explored")
 
 
 def hotelling(level: float, dof: float, count: int) -> float:

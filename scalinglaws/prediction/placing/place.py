@@ -7,10 +7,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from scalinglaws.comparison.family_laws import FamilyFit, fit_family
-from scalinglaws.errors import InputError, require
+from scalinglaws.errors import InputError
 from scalinglaws.prediction.placing.doubts import doubts_about
 from scalinglaws.prediction.placing.facts import facts
 from scalinglaws.prediction.placing.measured import measured_exponents, no_exponents
+from scalinglaws.prediction.placing.metric import check_level
 from scalinglaws.prediction.placing.region import Plane, plane_of
 from scalinglaws.prediction.placing.result import NAMED, Placement
 
@@ -39,7 +40,7 @@ def place(
     fit
         A fit of "plrf" to it by `fit_family`; made here if not given, with `noise="levels"`.
     level
-        Of the region and of all intervals.
+        Of the region and of all intervals, at most 0.99.
     params
         What counts as N.
     rng
@@ -55,7 +56,7 @@ def place(
     Raises
     ------
     InputError
-        If neither runs nor a fit is given, for a fit of another law, and as `fit_family`.
+        If neither runs nor a fit is given, for a fit of another law or another level, and as `fit_family`.
 
     References
     ----------
@@ -71,7 +72,7 @@ def place(
     >>> placed.region["inside"].dims, abs(sum(placed.probabilities.values()) - 1.0) < 1e-9
     (('alpha', 'beta'), True)
     """
-    require(0.0 < level < 1.0, "level", level, "must lie between 0 and 1")
+    check_level(level)
     if fit is None:
         if runs is None:
             raise InputError("runs = None: runs or a fit must be given")

@@ -17,7 +17,7 @@ from scipy.ndimage import map_coordinates
 
 from scalinglaws.comparison.family_laws import FamilyCurves, FamilyFit
 from scalinglaws.comparison.separable.problem import Problem
-from scalinglaws.prediction.placing.metric import Metric
+from scalinglaws.prediction.placing.metric import SURE, Metric
 
 __all__ = ["Plane", "plane_of"]
 
@@ -26,8 +26,6 @@ Node = tuple[int, int]
 
 _REFIT = 30  # iterations of a refit, which begins beside its solution
 _CLOSE = 1e-4  # of the objective: far less than its rise within one standard error
-_SURE = 0.99
-"""The lattice grows over the region of this level."""
 _FURTHEST = 15.0
 """Most standard errors it grows: few runs make the tails of T^2 long."""
 _RINGS = 3.0
@@ -88,7 +86,7 @@ class Plane:
 def plane_of(fit: FamilyFit) -> Plane:
     """Explore the neighbourhood of a fit in which alpha and beta are free."""
     profile = _Profile(fit=fit, metric=Metric.of(fit))
-    limit = min(profile.metric.quantile(_SURE), _FURTHEST**2)
+    limit = min(profile.metric.quantile(SURE), _FURTHEST**2)
     axes = _steps(profile, limit)
     found, whole = _grown(profile, axes, limit)
     nodes = np.array(list(found))

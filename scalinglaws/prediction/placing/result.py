@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scalinglaws._numbers import plain
 from scalinglaws.comparison.family_laws import FamilyFit
 from scalinglaws.errors import require
-from scalinglaws.prediction.placing.metric import hotelling
+from scalinglaws.prediction.placing.metric import check_level, hotelling
 
 __all__ = ["NAMED", "Placement"]
 
@@ -81,11 +81,11 @@ class Placement:
         Raises
         ------
         InputError
-            For another name or a level outside (0, 1).
+            For another name or a level outside (0, 0.99].
         """
         require(name in _QUANTITIES, "name", name, f"must be one of {', '.join(_QUANTITIES)}")
         level = self.level if level is None else level
-        require(0.0 < level < 1.0, "level", level, "must lie between 0 and 1")
+        check_level(level)
         edge = hotelling(level, self.region.attrs["dof"], 1)
         values = self.region[name].broadcast_like(self.region["distance"]).transpose("alpha", "beta").values
         found = _values_within(values, np.sqrt(self.region["distance"].values / edge))
