@@ -36,6 +36,7 @@ def compare(
     """  # noqa: D301
     from scalinglaws._workers import worker_pool
     from scalinglaws.curves import read_curves
+    from scalinglaws.prediction.placing import place
     from scalinglaws.report.comparison import LAWS, write_comparison
     from scalinglaws.report.comparison import compare as hold_against
     from scalinglaws.report.layout import check_page
@@ -51,7 +52,7 @@ def compare(
             level=level,
             params=params,
             report=show,
-            executor=beside,
+            placing=beside.submit(place, family, level=level, params=params),
         )
     if out is not None:
         write_comparison(found, out)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +19,12 @@ from scalinglaws.errors import InputError, require
 from scalinglaws.fitting import Fit, fit
 from scalinglaws.plotting.style import human, scientific
 from scalinglaws.prediction import Finding, HeldOut, check_curves, check_table, optimal, predict_held_out
+from scalinglaws.prediction.placing import place
 from scalinglaws.report.comparison import Comparison, compare
 
 __all__ = ["Analysis", "analyse", "paragraph"]
 
+_NOT_PLACED = "not placed on the phase diagram"
 _SIZES = 3
 """Fewest sizes of a family that is placed on the phase diagram: its law has two parameters of size."""
 
@@ -102,17 +104,18 @@ def analyse(
     theory
         Place the runs on the phase diagram of the solvable model too, which takes a minute or so.
     executor
-        As for `compare`.
+        Where the runs are placed while all else is done here.
     """
     require(0 < level < 1, "level", level, "must lie strictly between 0 and 1")
     curves = data if "row_size" in data else None
+    end = _begin_comparison(curves, level, executor) if theory else None
     table = end_points(data, params=params, flops=count_flops) if curves is not None else data
     test = predict_held_out(
         table, hold_out=hold_out, law=law, estimator=estimator, level=level, replicates=replicates, rng=rng
     )
     fitted = fit(table, law=law, estimator=estimator).bootstrap(replicates=replicates, rng=rng)
     budgets = float(table["flops"].max()) * np.array([0.1, 1.0, 10.0]) if flops is None else np.atleast_1d(flops)
-    comparison, about = _comparison(curves, level, executor) if theory else (None, "")
+    comparison, about = end() if end else (None, "")
     return Analysis(
         curves=curves,
         table=table,
@@ -129,17 +132,34 @@ def analyse(
     )
 
 
-def _comparison(curves: xr.Dataset | None, level: float, executor: Executor | None) -> tuple[Comparison | None, str]:
-    """Hold the runs against the solvable model, or say why that is not possible."""
+def _begin_comparison(
+    curves: xr.Dataset | None, level: float, executor: Executor | None
+) -> Callable[[], tuple[Comparison | None, str]]:
+    """Begin to hold the runs against the solvable model; what is returned ends it, or says why it is not possible."""
+    about = _why_not_placed(curves)
+    placing = None if about or executor is None else executor.submit(place, curves, level=level)
+
+    def end() -> tuple[Comparison | None, str]:
+        if curves is None or about:
+            return None, about
+        try:
+            return compare(curves, laws=("chinchilla", "plrf"), leave_out=("size",), level=level, placing=placing), ""
+        except InputError as error:
+            return None, f"{_NOT_PLACED}: {error}"
+
+    return end
+
+
+def _why_not_placed(curves: xr.Dataset | None) -> str:
+    """Say what a family lacks for the solvable model; nothing if it can be tried."""
     if curves is None:
-        return None, "end points alone, without curves and learning rates, cannot be placed on the phase diagram"
+        return "end points alone, without curves and learning rates, cannot be placed on the phase diagram"
     try:
         sizes = np.unique(FamilyRecords.of(curves).curves.size).size
         require(sizes >= _SIZES, "sizes", sizes, f"must be {_SIZES} or more")
-        laws, leave_out = ("chinchilla", "plrf"), ("size",)
-        return compare(curves, laws=laws, leave_out=leave_out, level=level, executor=executor), ""
     except InputError as error:
-        return None, f"not placed on the phase diagram: {error}"
+        return f"{_NOT_PLACED}: {error}"
+    return ""
 
 
 def _notes(data: xr.Dataset) -> list[str]:

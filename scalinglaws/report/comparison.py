@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +13,7 @@ import xarray as xr
 
 from scalinglaws._findings import Finding
 from scalinglaws._progress import Report, silent
-from scalinglaws.comparison.family_laws import FamilyContest, contest_families, fit_family
+from scalinglaws.comparison.family_laws import FamilyContest, contest_families
 from scalinglaws.fitting.result import certificate
 from scalinglaws.plotting.family_contest import draw_family_contest
 from scalinglaws.plotting.placement import draw_placement
@@ -61,7 +61,7 @@ def compare(
     params: str = "non_embedding",
     starts: int = 3,
     report: Report = silent,
-    executor: Executor | None = None,
+    placing: Future[Placement] | None = None,
 ) -> Comparison:
     """Place a family of runs on the phase diagram, and let laws predict the runs it can spare.
 
@@ -81,8 +81,8 @@ def compare(
         Descents of each fit; 1 is a third of the time, and does not say whether others end elsewhere.
     report
         Called before each fit of the contest.
-    executor
-        Where the runs are placed while the contest goes on here; one after the other without it.
+    placing
+        The placement, where it is under way already (`executor.submit(place, runs)`); made here otherwise.
 
     Raises
     ------
@@ -90,15 +90,9 @@ def compare(
         For runs that no family law can be fitted to, and as `place`.
     """
     check_level(level)  # before the fits, which take their time
-    asked = (runs, level, params, starts)
-    beside = None if executor is None else executor.submit(_placed, *asked)
     contest = contest_families(runs, laws, leave_out, level=level, params=params, report=report, starts=starts)
-    return Comparison(placement=_placed(*asked) if beside is None else beside.result(), contest=contest)
-
-
-def _placed(runs: xr.Dataset, level: float, params: str, starts: int) -> Placement:
-    fitted = fit_family(runs, "plrf", noise="levels", params=params, starts=starts)
-    return place(runs, fitted, level=level, params=params)
+    placement = place(runs, level=level, params=params, starts=starts) if placing is None else placing.result()
+    return Comparison(placement=placement, contest=contest)
 
 
 def write_comparison(

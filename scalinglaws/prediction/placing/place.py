@@ -29,6 +29,7 @@ def place(
     *,
     level: float = 0.9,
     params: str = "non_embedding",
+    starts: int | None = 3,
     rng: int = 0,
 ) -> Placement:
     """Place a family of measured runs on the phase diagram.
@@ -43,6 +44,8 @@ def place(
         Of the region and of all intervals, at most 0.99.
     params
         What counts as N.
+    starts
+        Descents of the fit that is made here, as for `fit_family`.
     rng
         Seed of the bootstrap behind the measured exponents.
 
@@ -76,7 +79,7 @@ def place(
     if fit is None:
         if runs is None:
             raise InputError("runs = None: runs or a fit must be given")
-        fit = fit_family(runs, "plrf", noise="levels", params=params)
+        fit = fit_family(runs, "plrf", noise="levels", params=params, starts=starts)
     _check_law(fit)
     plane = plane_of(fit)
     region = _region(plane, level)
