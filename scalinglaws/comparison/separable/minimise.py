@@ -70,6 +70,7 @@ def minimise(
     *,
     iterations: int = 150,
     flat: float = 1e-11,
+    damping: float = 1e-2,
 ) -> End | None:
     """Minimise `sum(rho(residual))` from one start; None where the start itself is undefined.
 
@@ -90,12 +91,15 @@ def minimise(
     flat
         Decrease that a reweighted step still promises at convergence, relative to the objective; where no step, however
         short, gains anything, `_VISIBLE` will do.
+    damping
+        Share of the second matrix in the first step: 1 where most residuals of the start lie beyond the threshold, so
+        that the first matrix says nothing.
     """
     here = _place(evaluate, theta, estimator)
     if here is None:
         return None
     floor = here.jacobian.shape[0] * float(estimator.rho(np.array(_NOTHING)))
-    mu, growth, converged = 1e-2, 2.0, False
+    mu, growth, converged = damping, 2.0, False
     for _ in range(iterations):
         free = _free(here, bounds)
         stuck = mu > _SHORTEST

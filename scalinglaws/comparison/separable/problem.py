@@ -28,6 +28,9 @@ Seen = TypeVar("Seen", contravariant=True)
 _LONGEST = 2.0
 """Longest step of the logarithm of a shape."""
 
+_KEPT = 2
+"""Evaluations of a law that are remembered."""
+
 
 class Start(NamedTuple):
     """Where a search may begin: coordinates (p,), and what the law predicts there (n,), None where it is undefined."""
@@ -140,12 +143,21 @@ class Problem(Generic[Look]):
         residuals = np.log(start.predicted) - np.log(self.loss)
         return float(np.sum(self.estimator.rho(self._whitened(residuals))))
 
-    def solve(self, theta: Array, *, iterations: int = 150, flat: float = 1e-11) -> End | None:
+    def solve(self, theta: Array, *, iterations: int = 150, flat: float = 1e-11, damping: float = 1e-2) -> End | None:
         """Minimise from one start, in balanced coordinates (see `balanced`); see `minimise`."""
         longest = np.where(np.arange(theta.size) < len(self.law.amplitudes), np.inf, _LONGEST)
         start = np.clip(theta, *self.bounds)
         aim = self._balance(start).enter(start)
-        end = minimise(self._balanced, aim, self.estimator, self.bounds, longest, iterations=iterations, flat=flat)
+        end = minimise(
+            self._balanced,
+            aim,
+            self.estimator,
+            self.bounds,
+            longest,
+            iterations=iterations,
+            flat=flat,
+            damping=damping,
+        )
         return None if end is None else self._balance(end.theta).end(end)
 
     def smooth(self, theta: Array) -> Array:
@@ -156,9 +168,22 @@ class Problem(Generic[Look]):
     def _features(self, theta: Array) -> tuple[Array, Array]:
         """Features at the shapes of a point and their derivatives by the logarithms of the free shapes."""
         shapes = self._shapes(theta)
-        features, slopes = self.law.features(shapes, self.look)
+        features, slopes = self._at(shapes)
         free = [i for i, s in enumerate(self.law.shapes) if s.name not in self.fixed]
         return features, slopes[:, :, free] * shapes[free]
+
+    def _at(self, shapes: Array) -> tuple[Array, Array]:
+        """Evaluate the law, unless it was done just now: a search balances its start and its end."""
+        key = shapes.tobytes()
+        if key not in self._lately:
+            while len(self._lately) >= _KEPT:
+                del self._lately[next(iter(self._lately))]
+            self._lately[key] = self.law.features(shapes, self.look)
+        return self._lately[key]
+
+    @cached_property
+    def _lately(self) -> dict[bytes, tuple[Array, Array]]:
+        return {}
 
     def _residuals(self, features: Array, slopes: Array, theta: Array) -> tuple[Array, Array] | None:
         predicted = self._predicted(features, theta)

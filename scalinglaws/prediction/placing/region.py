@@ -133,7 +133,7 @@ class _Profile:
         values = dict(zip(_NAMES, self.inside(step).tolist(), strict=True))
         held = replace(problem, fixed={**problem.fixed, **values})
         others = [i for i, name in enumerate(problem.names) if name not in values]
-        end = held.solve(theta[others], iterations=_REFIT, flat=_CLOSE)
+        end = held.solve(theta[others], iterations=_REFIT, flat=_CLOSE, damping=1.0)
         if end is None:
             return np.inf, theta
         moved = theta.copy()
