@@ -74,9 +74,11 @@ def label_log(axis: Axis) -> None:
 
 
 def _tick(value: float) -> str:
+    if value < 1e3:
+        return f"{value:.4g}"
     text = human(value)
     number, suffix = text.rstrip("kMBT"), text[len(text.rstrip("kMBT")) :]
-    return (number.rstrip("0").rstrip(".") if "." in number else number) + suffix if value >= 1 else f"{value:g}"
+    return (number.rstrip("0").rstrip(".") if "." in number else number) + suffix
 
 
 def data_uri(figure: Figure, *, file_format: str = "svg") -> str:

@@ -8,6 +8,7 @@ from scalinglaws.curves import end_points, iter_runs, params_by
 from scalinglaws.fitting import fit
 from scalinglaws.plotting import agreement, compute_curves, data_term, held_out, isoflop, residuals, size_term
 from scalinglaws.plotting.curves import envelope
+from scalinglaws.plotting.style import label_log
 from scalinglaws.prediction import predict_held_out
 from tests.cases import LAW, family
 
@@ -91,3 +92,15 @@ def test_held_out_shows_prediction_interval_and_measurement(runs, ax):
     assert labelled(ax)
     both = agreement(result, ax=Figure().subplots())
     assert len(both.fitted.get_offsets()) == runs.sizes["run"] - 1
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.9, 1.6), (60.0, 90.0), (1.1e3, 1.6e3), (4e5, 9e7)])
+def test_labels_of_a_logarithmic_axis_tell_its_ticks_apart(low, high):
+    ax = Figure().subplots()
+    ax.set(xscale="log", xlim=(low, high))
+    label_log(ax.xaxis)
+    said = [
+        label.get_text() for label, at in zip(ax.get_xticklabels(), ax.get_xticks(), strict=True) if low <= at <= high
+    ]
+    assert len(said) > 1
+    assert len(set(said)) == len(said)
