@@ -7,12 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from scalinglaws.comparison.family_laws import FamilyContest
 from scalinglaws.errors import require
-from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of
+from scalinglaws.plotting.style import MEASURED, PREDICTED, axes_of, label_log
 
 __all__ = ["ContestArtists", "draw_family_contest"]
 
@@ -80,7 +79,7 @@ def draw_family_contest(result: FamilyContest, *, by: str = "end_error", ax: Axe
     ax.set(xscale="log", xlabel=f"mean error of held-out {_ERRORS[by]} (%)", ylim=(len(splits) - 0.5, -0.5))
     ax.set_yticks(rows, [_said(result, name) for name in splits])
     ax.grid(visible=False, axis="y")
-    _few_ticks(ax)
+    label_log(ax.xaxis)
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return ContestArtists(points, seeds, ax)
 
@@ -98,11 +97,3 @@ def _said(result: FamilyContest, split: str) -> str:
     """Name a split in two lines: what is left out, and how many runs."""
     row = result.errors.sel(split=split)
     return f"{split}\n{int(row['held'])} of {int(row['held']) + int(row['fitted'])} runs"
-
-
-def _few_ticks(ax: Axes) -> None:
-    low, high = ax.get_xlim()
-    narrow = high < 4.0 * low  # where 1, 2 and 5 may give one tick or none
-    ax.xaxis.set_major_locator(MaxNLocator(6) if narrow else LogLocator(subs=(1.0, 2.0, 5.0), numticks=14))
-    ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -15,7 +15,7 @@ from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike
 
 from scalinglaws._numbers import human, in_unit, scientific
@@ -68,7 +68,8 @@ def label_log(axis: Axis) -> None:
     if high / low >= 1e4:
         return
     subs = (1.0, 2.0, 5.0) if high / low < 1e2 else (1.0, 3.0) if high / low < 1e3 else (1.0,)
-    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
+    narrow = high / low < 4.0  # where 1, 2 and 5 may give one tick or none
+    axis.set_major_locator(MaxNLocator(5) if narrow else LogLocator(subs=subs, numticks=12))
     axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
 
