@@ -143,7 +143,7 @@ def _begin_comparison(
         if curves is None or about:
             return None, about
         try:
-            return compare(curves, laws=("chinchilla", "plrf"), leave_out=("size",), level=level, placing=placing), ""
+            return compare(curves, leave_out=("size",), level=level, placing=placing), ""
         except InputError as error:
             return None, f"{_NOT_PLACED}: {error}"
 
