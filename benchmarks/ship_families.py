@@ -15,6 +15,7 @@ from pathlib import Path
 
 from scalinglaws import datasets
 from scalinglaws.curves import from_runs, iter_runs, load_curves, save_curves
+from scalinglaws.curves.store import FAMILY_FILE
 from scalinglaws.training import configs_of
 
 HERE = Path(datasets.__file__).parent
@@ -23,7 +24,7 @@ HERE = Path(datasets.__file__).parent
 def main(folder: Path) -> None:
     """Copy every family that was trained under `folder`."""
     for name in datasets.recipes():
-        source = folder / name / "family.nc"
+        source = folder / name / FAMILY_FILE
         if not source.is_file():
             continue
         runs = load_curves(source)

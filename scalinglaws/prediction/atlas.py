@@ -26,7 +26,7 @@ from scalinglaws.optimizers import SGD, relative_lr
 from scalinglaws.prediction.frontier import budgets, optimum
 from scalinglaws.prediction.sizes import SizeFamily
 from scalinglaws.sweep import grid, sweep
-from scalinglaws.symbolic import phase
+from scalinglaws.symbolic import known_phase, phase
 
 __all__ = ["FLOPS", "assemble", "atlas", "atlas_cell"]
 
@@ -194,7 +194,5 @@ def _axis(name: str, values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _name(alpha: float, beta: float) -> str:
-    try:
-        return phase(alpha, beta).name
-    except InputError:
-        return ""
+    here = known_phase(alpha, beta)
+    return "" if here is None else here.name

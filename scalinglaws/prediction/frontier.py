@@ -31,7 +31,7 @@ from scalinglaws.errors import InputError, require
 from scalinglaws.models import PLRF
 from scalinglaws.optimizers import SGD
 from scalinglaws.prediction.sizes import SizeCurve, SizeFamily
-from scalinglaws.symbolic import phase
+from scalinglaws.symbolic import known_phase
 
 __all__ = ["FINE", "Grid", "Optimum", "budgets", "frontier", "optimum"]
 
@@ -237,11 +237,8 @@ def _search(family: SizeFamily, flops: float, nodes: int, per_decade: int) -> Op
 
 def _expected(model: PLRF) -> tuple[float, float]:
     """Where to look first: size exponent and trade-off of the phase, or of balance where it is not known."""
-    try:
-        here = phase(model.alpha, model.beta)
-    except InputError:
-        return 0.5, 1.0
-    return here.size_exponent, here.tradeoff_exponent
+    here = known_phase(model.alpha, model.beta)
+    return (0.5, 1.0) if here is None else (here.size_exponent, here.tradeoff_exponent)
 
 
 class _Window:

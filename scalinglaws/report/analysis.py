@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from scalinglaws.errors import InputError, require
 from scalinglaws.fitting import Fit, fit
 from scalinglaws.plotting.style import human, scientific
 from scalinglaws.prediction import Finding, HeldOut, check_curves, check_table, optimal, predict_held_out
-from scalinglaws.prediction.placing import place
+from scalinglaws.prediction.placing import Placement, place
 from scalinglaws.report.comparison import Comparison, compare
 
 __all__ = ["Analysis", "analyse", "paragraph"]
@@ -108,14 +108,16 @@ def analyse(
     """
     require(0 < level < 1, "level", level, "must lie strictly between 0 and 1")
     curves = data if "row_size" in data else None
-    end = _begin_comparison(curves, level, executor) if theory else None
+    about = _why_not_placed(curves) if theory else ""
+    placeable = theory and not about
+    placing = executor.submit(place, data, level=level) if placeable and executor else None
     table = end_points(data, params=params, flops=count_flops) if curves is not None else data
     test = predict_held_out(
         table, hold_out=hold_out, law=law, estimator=estimator, level=level, replicates=replicates, rng=rng
     )
     fitted = fit(table, law=law, estimator=estimator).bootstrap(replicates=replicates, rng=rng)
     budgets = float(table["flops"].max()) * np.array([0.1, 1.0, 10.0]) if flops is None else np.atleast_1d(flops)
-    comparison, about = end() if end else (None, "")
+    comparison, about = _comparison(data, level, placing) if placeable else (None, about)
     return Analysis(
         curves=curves,
         table=table,
@@ -132,24 +134,6 @@ def analyse(
     )
 
 
-def _begin_comparison(
-    curves: xr.Dataset | None, level: float, executor: Executor | None
-) -> Callable[[], tuple[Comparison | None, str]]:
-    """Begin to hold the runs against the solvable model; what is returned ends it, or says why it is not possible."""
-    about = _why_not_placed(curves)
-    placing = None if about or executor is None else executor.submit(place, curves, level=level)
-
-    def end() -> tuple[Comparison | None, str]:
-        if curves is None or about:
-            return None, about
-        try:
-            return compare(curves, leave_out=("size",), level=level, placing=placing), ""
-        except InputError as error:
-            return None, f"{_NOT_PLACED}: {error}"
-
-    return end
-
-
 def _why_not_placed(curves: xr.Dataset | None) -> str:
     """Say what a family lacks for the solvable model; nothing if it can be tried."""
     if curves is None:
@@ -160,6 +144,14 @@ def _why_not_placed(curves: xr.Dataset | None) -> str:
     except InputError as error:
         return f"{_NOT_PLACED}: {error}"
     return ""
+
+
+def _comparison(curves: xr.Dataset, level: float, placing: Future[Placement] | None) -> tuple[Comparison | None, str]:
+    """Hold the runs against the solvable model, or say why that is not possible."""
+    try:
+        return compare(curves, leave_out=("size",), level=level, placing=placing), ""
+    except InputError as error:
+        return None, f"{_NOT_PLACED}: {error}"
 
 
 def _notes(data: xr.Dataset) -> list[str]:

@@ -89,8 +89,9 @@ class Placement:
         edge = hotelling(level, self.region.attrs["dof"], 1)
         values = self.region[name].broadcast_like(self.region["distance"]).transpose("alpha", "beta").values
         found = _values_within(values, np.sqrt(self.region["distance"].values / edge))
-        known = [x for x in (getattr(self, name), *found.tolist()) if np.isfinite(x)]
-        return (min(known), max(known)) if known else (float("nan"), float("nan"))
+        known = np.append(found, getattr(self, name))
+        known = known[np.isfinite(known)]
+        return (float(known.min()), float(known.max())) if known.size else (float("nan"), float("nan"))
 
     @property
     def sentence(self) -> str:
